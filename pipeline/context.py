@@ -1,0 +1,60 @@
+"""Which layer and job the running code belongs to: labels come from here, never from a caller's string."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+
+from pipeline.metrics import NO_LAYER
+
+
+class JobAccount:
+    """What one job has spent so far, by layer, in USD."""
+
+    __slots__ = ("spent_usd_by_layer",)
+
+    def __init__(self) -> None:
+        self.spent_usd_by_layer: defaultdict[str, float] = defaultdict(float)
+
+    @property
+    def spent_usd(self) -> float:
+        return sum(self.spent_usd_by_layer.values())
+
+
+_layer: ContextVar[str] = ContextVar("layer", default=NO_LAYER)
+_account: ContextVar[JobAccount | None] = ContextVar("job_account", default=None)
+
+
+def current_layer() -> str:
+    """The layer that is running in this task or thread, `none` outside any."""
+    return _layer.get()
+
+
+def charge_job(usd: float) -> None:
+    """Add to the running job's account; outside a job there is nobody to charge."""
+    account = _account.get()
+    if account is not None:
+        account.spent_usd_by_layer[_layer.get()] += usd
+
+
+@contextmanager
+def running_layer(name: str) -> Iterator[None]:
+    """Everything inside counts for this layer, tasks started inside included."""
+    token = _layer.set(name)
+    try:
+        yield
+    finally:
+        _layer.reset(token)
+
+
+@contextmanager
+def running_job() -> Iterator[JobAccount]:
+    """Everything inside is charged to one new account."""
+    account = JobAccount()
+    token = _account.set(account)
+    try:
+        yield account
+    finally:
+        _account.reset(token)
