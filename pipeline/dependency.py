@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import logging
 import math
-import re
 import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
@@ -16,7 +15,7 @@ from pipeline import metrics
 from pipeline.breaker import Breaker, BreakerOpenError
 from pipeline.context import charge_job, current_layer
 from pipeline.meter import Meter
-from pipeline.metrics import BreakerOutcome, BreakerState, CallOutcome, PriceSource
+from pipeline.metrics import DEPENDENCY_NAME, BreakerOutcome, BreakerState, CallOutcome, PriceSource
 from pipeline.prices import CEILING_USD_PER_CALL, Charge
 from pipeline.series import Counter, Histogram
 
@@ -24,7 +23,6 @@ log = logging.getLogger(__name__)
 
 T = TypeVar("T")
 
-DEPENDENCY_NAME: Final = re.compile(r"[a-z][a-z0-9_]*")
 _MAX_MODEL_NAME_CHARS: Final = 100
 
 

@@ -6,7 +6,9 @@ Histogram bounds for calls follow the OpenTelemetry semantic conventions for gen
 
 from __future__ import annotations
 
+import re
 from enum import StrEnum
+from typing import Final
 
 from pipeline.definitions import (
     CounterDefinition,
@@ -16,6 +18,9 @@ from pipeline.definitions import (
     Label,
     catalogue,
 )
+
+DEPENDENCY_NAME: Final = re.compile(r"[a-z][a-z0-9_]*")
+"""What a dependency may be called: a label, key, file name and element id without escaping."""
 
 NO_LAYER = "none"
 OTHER_MODEL = "other"

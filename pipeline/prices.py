@@ -19,6 +19,10 @@ log = logging.getLogger(__name__)
 CEILING_USD_PER_CALL = 0.25
 """Charged for an LLM call that no source can price: what a long answer of a dear model may cost."""
 
+_MAX_TOKENS = 1_000_000_000
+_MAX_REPORTED_USD = 10_000.0
+"""No single call costs more; what says so is not believed."""
+
 
 @dataclass(frozen=True, slots=True)
 class Charge:
@@ -40,13 +44,20 @@ def price_chat_completion(response: Mapping[str, Any], *, provider: str, model: 
     usage = response.get("usage")
     usage = usage if isinstance(usage, Mapping) else {}
     tokens = _tokens(usage)
-    reported = usage.get("cost")
-    if isinstance(reported, int | float) and math.isfinite(reported) and reported >= 0:
-        return Charge(float(reported), PriceSource.REPORTED, model, tokens)
+    reported = _reported_price(usage)
+    if reported is not None:
+        return Charge(reported, PriceSource.REPORTED, model, tokens)
     listed = _table_price(response, provider)
     if listed is not None:
         return Charge(listed, PriceSource.TABLE, model, tokens)
     return Charge(CEILING_USD_PER_CALL, PriceSource.CEILING, model, tokens)
+
+
+def _reported_price(usage: Mapping[str, Any]) -> float | None:
+    cost = usage.get("cost")
+    if isinstance(cost, bool) or not isinstance(cost, int | float):
+        return None
+    return float(cost) if 0 <= cost <= _MAX_REPORTED_USD else None
 
 
 def _tokens(usage: Mapping[str, Any]) -> dict[TokenType, int]:
@@ -84,7 +95,10 @@ def _inside(usage: Mapping[str, Any], key: str, inner: str) -> object:
 
 
 def _count(value: object) -> int:
-    return value if isinstance(value, int) and value > 0 else 0
+    """A count of tokens; what is none, or more than any model could hold, reads as 0."""
+    if isinstance(value, bool) or not isinstance(value, int):
+        return 0
+    return value if 0 < value <= _MAX_TOKENS else 0
 
 
 def _text(value: object) -> str:

@@ -7,12 +7,13 @@ from typing import Any
 from sidecar.probes.http import HttpOptions, HttpProbe
 from sidecar.probes.mongodb import MongodbOptions, MongodbProbe
 from sidecar.probes.probe import Probe, ProbeOptions
-from sidecar.probes.result import Phase, ProbeResult, Reason
+from sidecar.probes.result import HttpFindings, Phase, ProbeResult, Reason
 
 PROBES: tuple[type[Probe[Any]], ...] = (HttpProbe, MongodbProbe)
 
 __all__ = [
     "PROBES",
+    "HttpFindings",
     "HttpOptions",
     "HttpProbe",
     "MongodbOptions",

@@ -10,7 +10,7 @@ import aiohttp
 from pydantic import AnyHttpUrl, Field, SecretStr
 
 from sidecar.probes.probe import Probe, ProbeOptions
-from sidecar.probes.result import Phase, ProbeResult, Reason
+from sidecar.probes.result import HttpFindings, Phase, ProbeResult, Reason
 
 _AUTH_STATUSES = frozenset({401, 403})
 _QUOTA_STATUS = 429
@@ -48,7 +48,7 @@ class HttpProbe(Probe[HttpOptions]):
         """
         started = time.perf_counter()
         phases = _Phases()
-        status: int | None = None
+        status = 0
         try:
             async with (
                 aiohttp.ClientSession(
@@ -76,8 +76,7 @@ class HttpProbe(Probe[HttpOptions]):
             time.perf_counter() - started,
             reason=reason,
             detail=detail,
-            phase_seconds=phases.seconds,
-            http_status_code=status,
+            http=HttpFindings(phases.seconds, status),
         )
 
     def _judge(self, status: int) -> tuple[Reason | None, str]:

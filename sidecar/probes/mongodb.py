@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import math
+import re
 import time
-from typing import TYPE_CHECKING, Any, ClassVar, Literal
+from typing import TYPE_CHECKING, Any, ClassVar, Final, Literal
 
-from pydantic import Field, SecretStr
+from pydantic import Field, SecretStr, field_validator
 
 from sidecar.probes.probe import Probe, ProbeOptions
 from sidecar.probes.result import ProbeResult, Reason
@@ -13,13 +15,25 @@ from sidecar.probes.result import ProbeResult, Reason
 if TYPE_CHECKING:
     from motor.motor_asyncio import AsyncIOMotorClient
 
-_AUTH_CODES = frozenset({13, 18})  # Unauthorized, AuthenticationFailed
-_SELECTION_SHARE = 0.8
+_AUTH_CODES: Final = frozenset({13, 18})  # Unauthorized, AuthenticationFailed
+_URI: Final = re.compile(r"mongodb(\+srv)?://([^\s/?@]*@)?[^\s/?@]+([/?]\S*)?")
+_SELECTION_STEP_SECONDS: Final = 0.5
+"""While no server is there pymongo looks at the clock only so often (its MIN_HEARTBEAT_INTERVAL)."""
 
 
 class MongodbOptions(ProbeOptions):
     kind: Literal["mongodb"] = "mongodb"
     uri: SecretStr = Field(description="Connection string, `mongodb://` or `mongodb+srv://`; secret.")
+
+    @field_validator("uri")
+    @classmethod
+    def _is_a_mongodb_uri(cls, uri: SecretStr) -> SecretStr:
+        text = uri.get_secret_value()
+        if not text.startswith(("mongodb://", "mongodb+srv://")):
+            raise ValueError("the value is not a MongoDB URI; begin it with mongodb:// or mongodb+srv://")
+        if not _URI.fullmatch(text):
+            raise ValueError("the value names no host or has a space in it; write it as mongodb://host:27017")
+        return uri
 
 
 class MongodbProbe(Probe[MongodbOptions]):
@@ -28,6 +42,9 @@ class MongodbProbe(Probe[MongodbOptions]):
 
     def __init__(self, dependency: str, options: MongodbOptions) -> None:
         super().__init__(dependency, options)
+        # Here, not in the first run: it takes a good part of a second, which is not the target's.
+        import motor.motor_asyncio  # noqa: F401
+
         self._client: AsyncIOMotorClient[dict[str, Any]] | None = None
 
     async def run(self) -> ProbeResult:
@@ -61,16 +78,25 @@ class MongodbProbe(Probe[MongodbOptions]):
     def _connect(self) -> AsyncIOMotorClient[dict[str, Any]]:
         from motor.motor_asyncio import AsyncIOMotorClient
 
-        # Under the probe's own timeout, so that the driver's reason comes before the deadline does.
-        selection_ms = int(self.options.timeout_seconds * 1000 * _SELECTION_SHARE)
+        selection_ms = int(1000 * selection_seconds(self.options.timeout_seconds))
         return AsyncIOMotorClient(
             self.options.uri.get_secret_value(),
             serverSelectionTimeoutMS=selection_ms,
             connectTimeoutMS=selection_ms,
             socketTimeoutMS=selection_ms,
+            waitQueueTimeoutMS=selection_ms,
             maxPoolSize=1,
             appname="pipeline-sidecar",
         )
+
+
+def selection_seconds(timeout_seconds: float) -> float:
+    """How long the driver may look for a server, so that its reason comes before the probe's deadline.
+
+    The driver gives up at the first whole step after this time.
+    """
+    steps = math.ceil(timeout_seconds / _SELECTION_STEP_SECONDS) - 1
+    return max(steps - 0.1, 0.5) * _SELECTION_STEP_SECONDS
 
 
 def _reason_of(error: Exception) -> Reason:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from typing import Annotated, ClassVar, Generic, TypeVar
+from collections.abc import Iterable
+from typing import Annotated, Any, ClassVar, Generic, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import AnyUrl, BaseModel, ConfigDict, Field
 
 from sidecar.probes.result import ProbeResult
 
@@ -22,6 +23,11 @@ class ProbeOptions(BaseModel):
     )
     interval_seconds: Seconds = Field(default=30.0, description="Time between the starts of two runs.")
     timeout_seconds: Seconds = Field(default=5.0, description="A run that takes longer has failed.")
+
+    def __repr_args__(self) -> Iterable[tuple[str | None, Any]]:
+        # A URL's path and query can carry a token.
+        for name, value in super().__repr_args__():
+            yield name, f"{value.scheme}://{value.host}" if isinstance(value, AnyUrl) else value
 
 
 OptionsT = TypeVar("OptionsT", bound=ProbeOptions)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from enum import StrEnum
 
 
@@ -33,6 +33,14 @@ class Phase(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
+class HttpFindings:
+    """What only a probe over HTTP can tell. `status_code` is 0 when no answer came."""
+
+    phase_seconds: Mapping[Phase, float]
+    status_code: int = 0
+
+
+@dataclass(frozen=True, slots=True)
 class ProbeResult:
     """One run. `reason` is None exactly when the target is well.
 
@@ -42,9 +50,7 @@ class ProbeResult:
     duration_seconds: float
     reason: Reason | None = None
     detail: str = ""
-    phase_seconds: Mapping[Phase, float] = field(default_factory=dict)
-    http_status_code: int | None = None
-    certificate_expiry_timestamp_seconds: float | None = None
+    http: HttpFindings | None = None
 
     @property
     def success(self) -> bool:

@@ -1,0 +1,1 @@
+"""Turns metric definitions into dashboards, recording rules and alerts."""

@@ -1,0 +1,157 @@
+"""A job: one posting on its way through the layers; and where jobs come from."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Final, TypeVar
+
+SUFFIXES: Final = (".md", ".txt")
+MAX_POSTING_BYTES: Final = 1024 * 1024
+_ID_CHARS: Final = 12
+
+T = TypeVar("T")
+
+
+class UsageError(Exception):
+    """What the user asked for cannot be done; the message is one line and names the remedy."""
+
+
+class JobError(Exception):
+    """This job cannot be done, though nothing is broken; the message is one line, without the posting."""
+
+
+@dataclass(frozen=True, slots=True)
+class Posting:
+    """What intake finds in a posting; `company` is `unknown` where none is named."""
+
+    title: str
+    company: str
+    requirements: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class PainPoints:
+    """What the posting tells of the company's troubles."""
+
+    pain_points: tuple[str, ...]
+    strategic_needs: tuple[str, ...]
+    risks: tuple[str, ...]
+    success_metrics: tuple[str, ...]
+
+
+@dataclass(slots=True, kw_only=True)
+class Job:
+    """One posting and what the layers have made of it so far.
+
+    `id` is the same for the same file with the same content. `text` is None where the file has no text
+    that can be read, and then `unreadable` says why: that job fails, the others run.
+    """
+
+    id: str
+    source: Path
+    text: str | None
+    unreadable: str | None = None
+    found_posting: Posting | None = None
+    found_pain_points: PainPoints | None = None
+    files: list[Path] = field(default_factory=list)
+
+    @property
+    def posting(self) -> Posting:
+        """What intake found; a LookupError before intake has run."""
+        return _result(self.found_posting, "intake")
+
+    @property
+    def pain_points(self) -> PainPoints:
+        """What pain_points found; a LookupError before that layer has run."""
+        return _result(self.found_pain_points, "pain_points")
+
+
+def find_sources(paths: Iterable[Path]) -> list[Path]:
+    """The files that those paths mean, each once: a directory stands for its postings, in order of name.
+
+    Raises:
+        UsageError: a path is missing, is neither file nor directory, or is a directory without a posting.
+    """
+    sources: dict[Path, Path] = {}
+    for path in paths:
+        for source in _sources_at(path):
+            sources.setdefault(source.resolve(), source)
+    return list(sources.values())
+
+
+def read_job(source: Path) -> Job:
+    """Read one file. Never raises for what is in it or that it cannot be read: the job says so."""
+    content = b""
+    text = unreadable = None
+    try:
+        with source.open("rb") as file:
+            content = file.read(MAX_POSTING_BYTES + 1)
+    except OSError as error:
+        unreadable = f"the file cannot be read: {error.strerror}"
+    else:
+        text, unreadable = _decode(content)
+    return Job(id=_job_id(source, content), source=source, text=text, unreadable=unreadable)
+
+
+def printable(value: object) -> str:
+    """For a terminal: what would steer it or break the line is escaped."""
+    return "".join(
+        character if character.isprintable() else character.encode("unicode_escape", "surrogatepass").decode()
+        for character in str(value)
+    )
+
+
+def _sources_at(path: Path) -> list[Path]:
+    shown = printable(path)
+    try:
+        if path.is_dir():
+            found = sorted(
+                entry for entry in path.iterdir() if entry.suffix.lower() in SUFFIXES and entry.is_file()
+            )
+            if not found:
+                raise UsageError(
+                    f"PATH: {shown} holds no posting; put files there that end in {' or '.join(SUFFIXES)}"
+                )
+            return found
+        if path.is_file():
+            return [path]
+        if path.exists():
+            raise UsageError(f"PATH: {shown} is neither a file nor a directory; name one that is")
+    except (OSError, ValueError) as error:
+        reason = error.strerror if isinstance(error, OSError) else "no valid path"
+        raise UsageError(
+            f"PATH: {shown} cannot be read: {reason}; name a file or directory that can"
+        ) from None
+    raise UsageError(f"PATH: {shown} does not exist; name a posting or a directory of postings")
+
+
+def _job_id(source: Path, content: bytes) -> str:
+    digest = hashlib.sha256(os.fsencode(source.resolve()))
+    digest.update(b"\0")
+    digest.update(content)
+    return digest.hexdigest()[:_ID_CHARS]
+
+
+def _decode(content: bytes) -> tuple[str | None, str | None]:
+    """The text, or why there is none."""
+    if len(content) > MAX_POSTING_BYTES:
+        return None, f"the file is longer than {MAX_POSTING_BYTES} bytes; cut it down to the posting"
+    if b"\0" in content:
+        return None, "the file is binary; save the posting as UTF-8 text"
+    try:
+        text = content.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        return None, f"the file is not UTF-8 (byte {error.start}); save the posting as UTF-8 text"
+    if not text.strip():
+        return None, "the file is empty; put the posting into it"
+    return text, None
+
+
+def _result(result: T | None, layer: str) -> T:
+    if result is None:
+        raise LookupError(f"layer {layer} has not run")
+    return result

@@ -1,0 +1,93 @@
+"""`sidecar demo`: the sidecar with a pipeline beside it, on stand-ins."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from pathlib import Path
+from typing import Any, Final
+
+from sidecar.commands.options import add_listen_option, listen_address
+from sidecar.commands.stopping import run_until_stopped
+from sidecar.config import ConfigError, ListenAddress
+from sidecar.demo.children import ChildError
+from sidecar.demo.demo import Demo, demo, health_document
+
+_ANY_FREE_PORT: Final = ListenAddress("127.0.0.1", 0)
+_SOURCE_POSTINGS: Final = Path(__file__).parents[2] / "examples" / "postings"
+_PACKAGED_POSTINGS: Final = Path(__file__).parents[2] / "pipeline" / "demo" / "postings"
+
+_BANNER: Final = """
+The sidecar watches a pipeline that runs the same postings again and again.
+
+  metrics       {url}/metrics
+  health        {url}/api/health/status
+
+Play with it, here with the PDF service:
+
+  kill {pid}
+  {python} -m pipeline.demo pdf_service --listen {address}
+  curl -X PUT {stand_in}/_fault -d '{{"mode": "hang"}}'     also fail, slow, rate_limit, none
+
+Ctrl-C ends everything.
+"""
+
+
+def add_to(commands: argparse._SubParsersAction[Any]) -> None:
+    parser = commands.add_parser("demo", help="the sidecar with an example pipeline on embedded stand-ins")
+    add_listen_option(parser)
+    parser.add_argument("--jobs", type=Path, metavar="PATH", help="a posting, or a directory of them")
+    parser.add_argument("--output", type=Path, metavar="DIR", help="keep what the pipeline writes")
+    parser.add_argument(
+        "--once",
+        action="store_true",
+        help="run the jobs once, print the health document and end; exit status 0 if all succeeded",
+    )
+    parser.set_defaults(command=run)
+
+
+def run(arguments: argparse.Namespace) -> int:
+    jobs = arguments.jobs or _example_postings()
+    if not jobs.exists():
+        raise ConfigError((f"--jobs: {jobs} does not exist; give a posting or a directory of them",))
+    listen = listen_address(arguments) or (_ANY_FREE_PORT if arguments.once else None)
+    return run_until_stopped(_demo(jobs, arguments.output, listen, once=arguments.once))
+
+
+async def _demo(jobs: Path, output: Path | None, listen: ListenAddress | None, *, once: bool) -> int:
+    try:
+        async with demo(
+            jobs=jobs, output=output, listen=listen, environment=os.environ, once=once, say=_say
+        ) as running:
+            if not once:
+                _say(_banner(running))
+            worker_status = await running.worker.wait()
+            if once:
+                print(await health_document(running.url))  # noqa: T201
+                return worker_status
+    except ChildError as error:
+        _say(str(error))
+        return 1
+    _say(f"the pipeline worker ended by itself, with status {worker_status}")
+    return 1
+
+
+def _banner(running: Demo) -> str:
+    victim = running.stand_ins["pdf_service"]
+    return _BANNER.format(
+        url=running.url,
+        pid=victim.pid,
+        python=sys.executable,
+        stand_in=victim.url,
+        address=victim.url.removeprefix("http://"),
+    )
+
+
+def _say(line: str) -> None:
+    """On standard error: with `--once` standard output is for the document alone."""
+    print(line, file=sys.stderr, flush=True)  # noqa: T201
+
+
+def _example_postings() -> Path:
+    return _SOURCE_POSTINGS if _SOURCE_POSTINGS.is_dir() else _PACKAGED_POSTINGS

@@ -1,0 +1,74 @@
+"""`sidecar health`: what a running sidecar knows, as a table."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import sys
+import urllib.error
+import urllib.request
+from typing import Any, cast
+
+from sidecar.health import HealthDocument, Status
+
+_TIMEOUT_SECONDS = 5.0
+_MAX_DOCUMENT_BYTES = 4 * 1024 * 1024
+_EXIT_STATUS = {Status.HEALTHY: 0, Status.DEGRADED: 1, Status.UNHEALTHY: 2}
+_DEFAULT_LISTEN = "127.0.0.1:9747"
+
+
+def add_to(commands: argparse._SubParsersAction[Any]) -> None:
+    parser = commands.add_parser(
+        "health", help="print the health document as a table; exit status 0 healthy, 1 degraded, 2 otherwise"
+    )
+    parser.add_argument(
+        "--url", metavar="URL", help="of the sidecar; by default where SIDECAR_LISTEN says, on this machine"
+    )
+    parser.set_defaults(command=run)
+
+
+def run(arguments: argparse.Namespace) -> int:
+    url = arguments.url or f"http://{os.environ.get('SIDECAR_LISTEN') or _DEFAULT_LISTEN}"
+    try:
+        document = _fetch(url.rstrip("/"))
+        lines = _table(document)
+        status = _EXIT_STATUS[Status(document["status"])]
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        reason = getattr(error, "reason", None) or error
+        print(f"no health document from {url}: {reason}; is the sidecar running?", file=sys.stderr)  # noqa: T201
+        return 2
+    print("\n".join(lines))  # noqa: T201
+    return status
+
+
+def _fetch(url: str) -> HealthDocument:
+    if not url.startswith(("http://", "https://")):
+        raise ValueError("the URL must begin with http:// or https://")
+    try:
+        answer = urllib.request.urlopen(f"{url}/api/health/status", timeout=_TIMEOUT_SECONDS)  # noqa: S310
+    except urllib.error.HTTPError as error:
+        if error.code != 503:  # what an unhealthy sidecar answers, with the document
+            raise
+        answer = error
+    with answer:
+        return cast("HealthDocument", json.loads(answer.read(_MAX_DOCUMENT_BYTES)))
+
+
+def _table(document: HealthDocument) -> list[str]:
+    rows = [("DEPENDENCY", "STATUS", "REASON", "LATENCY", "LAST CHECK", "BREAKER")]
+    for name, entry in document["dependencies"].items():
+        latency, breaker = entry["latency_seconds"], entry["breaker"]
+        rows.append(
+            (
+                name,
+                entry["status"],
+                entry["reason"] or "-",
+                "-" if latency is None else f"{latency * 1000:.0f} ms",
+                entry["last_checked_at"] or "never",
+                "-" if breaker is None else breaker["state"],
+            )
+        )
+    widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
+    table = ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)) for row in rows]
+    return [f"{document['status']}: {document['summary']}", "", *(line.rstrip() for line in table)]

@@ -1,0 +1,41 @@
+"""`sidecar run`: probe and serve until told to stop."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+from typing import Any
+
+import structlog
+
+from sidecar.app import serving
+from sidecar.commands.options import add_config_option, add_listen_option, load_config
+from sidecar.commands.stopping import run_until_stopped
+from sidecar.config import Config
+
+log = structlog.get_logger()
+
+
+def add_to(commands: argparse._SubParsersAction[Any]) -> None:
+    parser = commands.add_parser("run", help="probe the dependencies and serve what is known of them")
+    add_config_option(parser)
+    add_listen_option(parser)
+    parser.set_defaults(command=run)
+
+
+def run(arguments: argparse.Namespace) -> int:
+    return run_until_stopped(_serve(load_config(arguments)))
+
+
+async def _serve(config: Config) -> int:
+    async with serving(config) as url:
+        log.info(
+            "sidecar.started",
+            url=url,
+            dependencies=sorted(config.dependencies),
+            spool=None if config.spool is None else str(config.spool),
+        )
+        if not config.dependencies:
+            log.warning("sidecar.nothing_to_watch", remedy="set MONGODB_URI, PDF_SERVICE_URL, … or --config")
+        await asyncio.Event().wait()
+    return 0

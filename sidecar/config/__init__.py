@@ -1,0 +1,40 @@
+"""Environment + YAML → one frozen `Config`, or every mistake at once."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from sidecar.config import environment as variables
+from sidecar.config import secret_fields, timing, validation, yaml_file
+from sidecar.config.draft import Draft
+from sidecar.config.errors import ConfigError
+from sidecar.config.model import Config, ListenAddress
+
+__all__ = ["Config", "ConfigError", "ListenAddress", "load"]
+
+
+def load(environment: Mapping[str, str], path: Path | None = None) -> Config:
+    """Read what the variables say, lay the file over it, judge the whole.
+
+    Args:
+        environment: usually `os.environ`; a variable that is empty or blank counts as not set.
+        path: the YAML file; None: the one `SIDECAR_CONFIG` names, if any.
+
+    Raises:
+        ConfigError: something is wrong; all of it, one line each, without any secret.
+    """
+    draft = Draft()
+    variables.read(environment, draft)
+    file = variables.config_file(environment) if path is None else path
+    readable = True
+    if file is not None:
+        readable = yaml_file.read(file, draft)
+        secret_fields.resolve(draft, file.parent)
+    if readable:  # What an unreadable file would have set can't be compared.
+        timing.judge(draft)
+    timing.give_defaults(draft)
+    config = validation.validate(draft)
+    if config is None or draft.errors:
+        raise ConfigError(draft.errors)
+    return config

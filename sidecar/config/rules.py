@@ -1,0 +1,88 @@
+"""What must hold for a value besides its type, whatever the kind of its dependency."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Final
+from urllib.parse import urlsplit
+
+from pydantic import AnyHttpUrl, SecretStr, TypeAdapter, ValidationError
+
+from sidecar.config.draft import DEPENDENCIES, Draft
+from sidecar.config.errors import Key
+from sidecar.config.secret_fields import field_types
+
+_HEADER_NAME: Final = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")  # RFC 9110: token
+_CONTROL: Final = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]")
+_SPACE: Final = re.compile(r"[\x00-\x20\x7f\\]")
+# What can be shown of a bad URL: nothing that could be a password or a token.
+_ORIGIN: Final = re.compile(r"([A-Za-z]{1,12}://)?[A-Za-z0-9.-]{1,60}:[0-9]{1,6}(?=/|$)")
+_HTTP_URL: Final = TypeAdapter(AnyHttpUrl)
+
+
+def judge(draft: Draft) -> None:
+    if draft.values.get("spool") == "":
+        draft.complain(("spool",), "is not a path; give a directory's, or null for no spool")
+    for name, options in draft.dependencies().items():
+        for field, types in field_types(options.get("kind")).items():
+            key: Key = (DEPENDENCIES, name, field)
+            value = options.get(field)
+            if AnyHttpUrl in types and isinstance(value, str):
+                _complain(draft, key, url_mistake(value))
+            elif SecretStr in types and isinstance(value, dict):
+                _judge_headers(draft, key, value)
+
+
+def _complain(draft: Draft, key: Key, mistake: str | None) -> None:
+    if mistake is not None:
+        draft.complain(key, mistake)
+
+
+def _judge_headers(draft: Draft, key: Key, headers: Mapping[str, object]) -> None:
+    for name, value in headers.items():
+        if not _HEADER_NAME.fullmatch(name):
+            text = "is not a header's name; use letters, digits and -, and give the value after a colon"
+            draft.complain((*key, name), text)
+        elif isinstance(value, str) and _CONTROL.search(value):
+            text = "the value has a line break or control character in it; remove it"
+            draft.complain((*key, name), text)
+
+
+def url_mistake(text: str) -> str | None:
+    """Say what is wrong with an HTTP URL, without what it may carry."""
+    if _SPACE.search(text):
+        return "the value has a space, backslash or line break in it; remove it"
+    scheme, separator, _ = text.partition("://")
+    if not separator:
+        return f"{_shown_url(text)} has no scheme; begin it with http:// or https://"
+    if scheme.lower() not in {"http", "https"}:
+        return f"{_shown_url(text)} is not HTTP; begin it with http:// or https://"
+    if "@" in _authority(text):
+        return "the value has a user or password in it; send them as a header, such as headers.Authorization"
+    try:
+        parts = urlsplit(text)
+        port = parts.port
+    except ValueError:
+        return f"{_shown_url(text)} has a bad host or port; write it as https://host:443/path"
+    if not parts.hostname or port == 0:
+        return f"{_shown_url(text)} has no host or a bad port; write it as https://host:443/path"
+    try:
+        url = _HTTP_URL.validate_python(text)
+    except ValidationError:
+        return f"{_shown_url(text)} is not a URL; write it as https://host:443/path"
+    if url.username or url.password:
+        return "the value has a user or password in it; send them as a header, such as headers.Authorization"
+    return None
+
+
+def _authority(url: str) -> str:
+    return re.split("[/?#]", url.partition("://")[2], maxsplit=1)[0]
+
+
+def _shown_url(text: str) -> str:
+    origin = _ORIGIN.match(text)
+    if origin:
+        return f"'{origin.group()}'"
+    scheme, separator, _ = text.partition("://")
+    return f"'{scheme}://…'" if separator and re.fullmatch("[a-z+]{1,12}", scheme) else "the value"

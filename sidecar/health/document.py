@@ -1,0 +1,70 @@
+"""The whole document: the rows, and what they mean together."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+
+from prometheus_client import Metric
+
+from pipeline.metrics import BreakerState
+from sidecar.health.contract import BudgetEntry, BudgetState, DependencyEntry, HealthDocument, Status
+from sidecar.health.dependencies import dependency_entries, last_check
+from sidecar.health.pipeline import budget_entry, pipeline_entry, rate_limit_entries
+from sidecar.health.samples import Samples
+from sidecar.metrics import DependencyState
+
+
+def health_document(families: Iterable[Metric], now: float) -> HealthDocument:
+    """Compute the document.
+
+    Args:
+        families: one snapshot of the registry, or what was parsed from the text of `/metrics`.
+        now: Unix time in seconds; it decides what is stale and nothing else.
+    """
+    samples = Samples(families)
+    dependencies = dependency_entries(samples, now)
+    budget = budget_entry(samples)
+    findings = list(_findings(dependencies, budget))
+    return {
+        "status": _status(dependencies, findings).value,
+        "summary": "; ".join(findings) or _all_is_well(dependencies),
+        "checked_at": last_check(samples),
+        "dependencies": dependencies,
+        "pipeline": pipeline_entry(samples),
+        "budget": budget,
+        "rate_limits": rate_limit_entries(samples),
+    }
+
+
+def _status(dependencies: Mapping[str, DependencyEntry], findings: list[str]) -> Status:
+    if any(entry["critical"] and entry["status"] == DependencyState.DOWN for entry in dependencies.values()):
+        return Status.UNHEALTHY
+    return Status.DEGRADED if findings else Status.HEALTHY
+
+
+def _findings(dependencies: Mapping[str, DependencyEntry], budget: BudgetEntry | None) -> Iterator[str]:
+    """What is wrong, in words; what is worst comes first."""
+    for state in (DependencyState.DOWN, DependencyState.DEGRADED):
+        for name, entry in dependencies.items():
+            if entry["status"] == state:
+                yield f"{name} is {state} ({entry['reason']})" if entry["reason"] else f"{name} is {state}"
+    for name, entry in dependencies.items():
+        if entry["stale"]:
+            yield f"{name} has not been checked since {entry['last_checked_at']}"
+        elif entry["kind"] is not None and entry["last_checked_at"] is None:
+            yield f"{name} has not been checked yet"
+        breaker = entry["breaker"]
+        if breaker is not None and breaker["state"] != BreakerState.CLOSED:
+            words = "half-open" if breaker["state"] == BreakerState.HALF_OPEN else breaker["state"]
+            yield f"the breaker of {name} is {words}"
+    if budget is not None and budget["state"] == BudgetState.SPENT:
+        yield "the budget is spent"
+    elif budget is not None and budget["state"] == BudgetState.WARNING:
+        yield "the budget is past its warning"
+
+
+def _all_is_well(dependencies: Mapping[str, DependencyEntry]) -> str:
+    probed = sum(entry["kind"] is not None for entry in dependencies.values())
+    if probed == 0:
+        return "no dependency is watched"
+    return "the one dependency is up" if probed == 1 else f"all {probed} dependencies are up"

@@ -1,0 +1,1 @@
+"""The sidecar's side of the spool: read what the workers wrote."""

@@ -1,0 +1,93 @@
+"""`sidecar demo`, as a newcomer meets it."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import signal
+import sys
+from pathlib import Path
+
+import pytest
+from pypdf import PdfReader
+
+from tests.e2e.conftest import Start
+from tests.e2e.servers import Demo, wait_until
+from tests.e2e.servers.ours import CLEAN_ENVIRONMENT
+
+
+async def run_once(output: Path, *more: str) -> tuple[int, str, str]:
+    process = await asyncio.create_subprocess_exec(
+        sys.executable,
+        *("-m", "sidecar", "demo", "--once", "--output", str(output), *more),
+        env=CLEAN_ENVIRONMENT,
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.PIPE,
+    )
+    out, err = await process.communicate()
+    assert process.returncode is not None
+    return process.returncode, out.decode(), err.decode()
+
+
+async def test_once_runs_the_postings_and_prints_the_document_alone(tmp_path: Path) -> None:
+    status, out, err = await run_once(tmp_path)
+    assert status == 0, err
+    document = json.loads(out)
+    assert document["status"] == "healthy", document["summary"]
+    assert document["pipeline"]["jobs"] == {"running": 0, "succeeded": 3, "failed": 0, "success_rate": 1.0}
+    assert document["pipeline"]["cost_usd"] > 0
+    assert {entry["status"] for entry in document["dependencies"].values()} == {"up"}
+    pdfs = list(tmp_path.glob("*/dossier.pdf"))
+    assert len(pdfs) == 3
+    assert all(PdfReader(pdf).pages[0].extract_text().strip() for pdf in pdfs)
+
+
+async def test_once_ends_with_1_when_a_job_fails(tmp_path: Path) -> None:
+    (tmp_path / "empty.md").write_text("")
+    status, out, _ = await run_once(tmp_path / "output", "--jobs", str(tmp_path / "empty.md"))
+    assert status == 1
+    assert json.loads(out)["pipeline"]["jobs"]["failed"] == 1
+
+
+async def test_a_missing_path_is_one_line_and_status_2(tmp_path: Path) -> None:
+    status, out, err = await run_once(tmp_path, "--jobs", str(tmp_path / "none"))
+    assert (status, out) == (2, "")
+    assert err == f"--jobs: {tmp_path / 'none'} does not exist; give a posting or a directory of them\n"
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT], ids=lambda number: number.name)
+async def test_a_signal_ends_everything_children_included(
+    start: Start, tmp_path: Path, number: signal.Signals
+) -> None:
+    demo = await start(Demo(tmp_path))
+    pids = demo.child_pids()
+    assert {"openrouter", "pdf_service", "worker"} <= set(pids)
+    pid = demo.pid
+    os.kill(pid, number)
+
+    async def all_gone() -> bool:
+        return not any(is_alive(each) for each in (pid, *pids.values()))
+
+    await wait_until(all_gone, "the demo and its children ended", timeout_seconds=5)
+    assert "Traceback" not in demo.output()
+
+
+async def test_killing_the_demo_leaves_no_orphans(start: Start, tmp_path: Path) -> None:
+    demo = await start(Demo(tmp_path))
+    pids = demo.child_pids()
+    os.kill(demo.pid, signal.SIGKILL)
+
+    async def all_gone() -> bool:
+        return not any(is_alive(each) for each in pids.values())
+
+    await wait_until(all_gone, "the children ended with the demo", timeout_seconds=5)
+
+
+def is_alive(pid: int) -> bool:
+    """Whether it runs; a zombie that nobody has collected yet does not."""
+    try:
+        state = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
+    except (FileNotFoundError, ProcessLookupError):
+        return False
+    return state != "Z"

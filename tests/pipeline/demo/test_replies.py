@@ -1,0 +1,75 @@
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from pipeline.demo.pain_points import SECTIONS, posting_in, statements
+from pipeline.demo.replies import reply_to
+
+POSTINGS = sorted((Path(__file__).parents[3] / "examples" / "postings").iterdir())
+PROMPT = (
+    "List the pain points of this job posting.\nAnswer with JSON.\n\n<job_posting>\n{posting}\n</job_posting>"
+)
+
+
+def pain_points(posting: str) -> dict[str, list[str]]:
+    answer: dict[str, list[str]] = json.loads(reply_to(PROMPT.format(posting=posting)))
+    return answer
+
+
+@pytest.mark.parametrize("path", POSTINGS, ids=lambda path: path.name)
+def test_the_examples_give_lists_of_the_promised_lengths(path: Path) -> None:
+    answer = pain_points(path.read_text(encoding="utf-8"))
+    assert list(answer) == ["pain_points", "strategic_needs", "risks", "success_metrics"]
+    for section in SECTIONS:
+        assert section.fewest <= len(answer[section.key]) <= section.most
+        assert all(len(line) > 15 for line in answer[section.key])
+    assert 5 <= len(answer["pain_points"]) <= 10
+
+
+@pytest.mark.parametrize("path", POSTINGS, ids=lambda path: path.name)
+def test_pain_points_are_the_postings_own_words(path: Path) -> None:
+    posting = path.read_text(encoding="utf-8")
+    flat = " ".join(posting.split())
+    assert all(line in flat for line in pain_points(posting)["pain_points"])
+
+
+def test_different_postings_get_different_answers() -> None:
+    answers = [str(pain_points(path.read_text(encoding="utf-8"))) for path in POSTINGS]
+    assert len(set(answers)) == len(POSTINGS) == 3
+
+
+def test_the_same_posting_gets_the_same_answer() -> None:
+    posting = POSTINGS[0].read_text(encoding="utf-8")
+    assert pain_points(posting) == pain_points(posting)
+
+
+@pytest.mark.parametrize(
+    "posting", ["", "Cook wanted", "x " * 50_000, "- a\n" * 20_000, "[" * 50_000, "**\n" * 9000]
+)
+def test_any_posting_gets_five_pain_points_or_more(posting: str) -> None:
+    assert 5 <= len(pain_points(posting)["pain_points"]) <= 10
+
+
+def test_a_posting_without_tags_is_found_between_the_instructions() -> None:
+    prompt = "Find the pain points.\nOur nightly reports are too late.\nReturn JSON with these keys"
+    assert posting_in(prompt) == "Our nightly reports are too late."
+
+
+def test_what_the_candidate_brings_is_no_pain_point() -> None:
+    posting = "## Tasks\n- You end our slow manual reports\n## Requirements\n- No fear of legacy code at all"
+    assert statements(posting) == ["You end our slow manual reports"]
+
+
+def test_wrapped_lines_are_one_sentence() -> None:
+    assert statements("The reports are often\nfar too late. And nobody here\nknows the reason.") == [
+        "The reports are often far too late",
+        "And nobody here knows the reason",
+    ]
+
+
+def test_another_prompt_gets_a_short_text_that_depends_on_it() -> None:
+    assert reply_to("Hello\n there") == "This is a stand-in's answer to: Hello there"
+    assert len(reply_to("x" * 5000)) < 200

@@ -1,0 +1,181 @@
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping
+from typing import Any, NoReturn
+
+import pytest
+from prometheus_client import CollectorRegistry
+
+from pipeline import Breaker, BreakerOpenError, Charge, Dependency, Meter, running_job, running_layer
+from pipeline.metrics import MAX_MODEL_NAMES, PriceSource, TokenType
+from pipeline.prices import CEILING_USD_PER_CALL
+from tests.clock import Clock
+
+
+class Counted:
+    """A dependency and what it counted."""
+
+    def __init__(self, **options: Any) -> None:
+        self.clock = Clock()
+        self.meter = Meter()
+        self.dependency = Dependency("openrouter", meter=self.meter, clock=self.clock, **options)
+        self._registry = CollectorRegistry()
+        self._registry.register(self.meter)
+
+    def value(self, name: str, **labels: str) -> float | None:
+        return self._registry.get_sample_value(name, {"dependency": "openrouter", **labels})
+
+    def calls(self, layer: str = "none") -> Mapping[str, float]:
+        return {
+            sample.labels["outcome"]: sample.value
+            for family in self._registry.collect()
+            for sample in family.samples
+            if sample.name == "pipeline_calls_total" and sample.labels["layer"] == layer and sample.value
+        }
+
+
+async def answer() -> str:
+    return "answer"
+
+
+async def refuse() -> NoReturn:
+    raise ConnectionError("refused")
+
+
+async def hang() -> NoReturn:
+    await asyncio.Event().wait()
+    raise AssertionError
+
+
+def priced(usd: float = 0.25, model: str = "m-1", **tokens: int) -> Any:
+    counts = {TokenType(name): count for name, count in tokens.items()}
+    return lambda _: Charge(usd, PriceSource.REPORTED, model, counts)
+
+
+async def test_a_call_is_counted_under_the_layer_that_runs() -> None:
+    counted = Counted()
+    with running_layer("pain_points"):
+        assert await counted.dependency.call(answer) == "answer"
+    assert counted.calls("pain_points") == {"success": 1}
+    assert counted.calls("none") == {}
+
+
+async def test_the_duration_of_a_call_is_observed() -> None:
+    counted = Counted()
+
+    async def slow() -> None:
+        counted.clock.advance(2.5)
+
+    await counted.dependency.call(slow)
+    assert counted.value("pipeline_call_duration_seconds_sum", layer="none") == 2.5
+
+
+async def test_an_error_is_counted_and_goes_on() -> None:
+    counted = Counted()
+    with pytest.raises(ConnectionError):
+        await counted.dependency.call(refuse)
+    assert counted.calls() == {"error": 1}
+
+
+async def test_a_hung_call_ends_at_its_timeout() -> None:
+    counted = Counted(call_timeout_seconds=0.01)
+    with pytest.raises(TimeoutError):
+        await counted.dependency.call(hang)
+    assert counted.calls() == {"timeout": 1}
+
+
+async def test_a_cancelled_call_is_counted_as_cancelled() -> None:
+    counted = Counted()
+    task = asyncio.create_task(counted.dependency.call(hang))
+    await asyncio.sleep(0)
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    assert counted.calls() == {"cancelled": 1}
+
+
+async def test_an_open_breaker_rejects_before_anything_is_sent() -> None:
+    counted = Counted(failure_threshold=2)
+    for _ in range(2):
+        with pytest.raises(ConnectionError):
+            await counted.dependency.call(refuse)
+    with pytest.raises(BreakerOpenError):
+        await counted.dependency.call(lambda: pytest.fail("it was sent"))
+    assert counted.calls() == {"error": 2, "rejected_breaker": 1}
+    assert counted.value("pipeline_call_duration_seconds_count", layer="none") == 2
+    assert counted.value("circuit_breaker_calls_total", outcome="rejected") == 1
+    assert counted.value("circuit_breaker_transitions_total", from_state="closed", to_state="open") == 1
+
+
+async def test_the_state_gauges_say_where_the_breaker_is() -> None:
+    counted = Counted(failure_threshold=1, success_threshold=1, recovery_timeout_seconds=10)
+
+    def states() -> list[float | None]:
+        return [
+            counted.value("circuit_breaker_state", state=state) for state in ("closed", "half_open", "open")
+        ]
+
+    assert states() == [1, 0, 0]
+    with pytest.raises(ConnectionError):
+        await counted.dependency.call(refuse)
+    assert states() == [0, 0, 1]
+    counted.clock.advance(10)
+    await counted.dependency.call(answer)
+    assert states() == [1, 0, 0]
+
+
+async def test_cost_and_tokens_are_counted_and_charged_to_the_job() -> None:
+    counted = Counted()
+    with running_job() as account, running_layer("pain_points"):
+        await counted.dependency.call(answer, price=priced(0.25, input=100, output=20))
+        await counted.dependency.call(answer, price=priced(0.5, input=1))
+    where = {"layer": "pain_points", "model": "m-1"}
+    assert counted.value("pipeline_cost_usd_total", **where) == 0.75
+    assert counted.value("pipeline_tokens_total", **where, type="input") == 101
+    assert counted.value("pipeline_tokens_total", **where, type="output") == 20
+    assert counted.value("pipeline_priced_calls_total", source="reported") == 2
+    assert account.spent_usd_by_layer == {"pain_points": 0.75}
+
+
+async def test_a_price_that_raises_costs_the_ceiling_and_keeps_the_answer() -> None:
+    counted = Counted()
+
+    def broken(_: str) -> Charge:
+        raise KeyError("usage")
+
+    assert await counted.dependency.call(answer, price=broken) == "answer"
+    spent = counted.value("pipeline_cost_usd_total", layer="none", model="other")
+    assert spent == CEILING_USD_PER_CALL
+    assert counted.value("pipeline_priced_calls_total", source="ceiling") == 1
+
+
+async def test_no_more_than_so_many_model_names_become_labels() -> None:
+    counted = Counted()
+    for number in range(MAX_MODEL_NAMES + 3):
+        await counted.dependency.call(answer, price=priced(1.0, model=f"model-{number}"))
+    assert counted.value("pipeline_cost_usd_total", layer="none", model="other") == 3
+    assert counted.value("pipeline_cost_usd_total", layer="none", model=f"model-{MAX_MODEL_NAMES}") is None
+
+
+def test_every_series_of_a_declared_layer_exists_with_0() -> None:
+    counted = Counted()
+    counted.dependency.declare("publish")
+    assert counted.value("pipeline_calls_total", layer="publish", outcome="rejected_budget") == 0
+    assert counted.value("pipeline_call_duration_seconds_count", layer="publish") == 0
+
+
+@pytest.mark.parametrize("name", ["", "PDF", "pdf-service", "1st", "a b", 'a"b'])
+def test_a_name_that_cant_be_a_label_key_and_element_id_is_refused(name: str) -> None:
+    with pytest.raises(ValueError, match="must match"):
+        Dependency(name, meter=Meter())
+
+
+@pytest.mark.parametrize("seconds", [0, -1, float("inf"), float("nan")])
+def test_a_call_timeout_that_is_none_is_refused(seconds: float) -> None:
+    with pytest.raises(ValueError, match="call_timeout_seconds"):
+        Dependency("openrouter", meter=Meter(), call_timeout_seconds=seconds)
+
+
+def test_the_breaker_is_circuitbreakers() -> None:
+    assert isinstance(Counted().dependency.breaker, Breaker)

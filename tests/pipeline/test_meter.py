@@ -1,0 +1,135 @@
+from __future__ import annotations
+
+import os
+import threading
+from pathlib import Path
+
+import pytest
+from prometheus_client import CollectorRegistry, generate_latest
+from prometheus_client.multiprocess import MultiProcessCollector
+
+from pipeline import metrics
+from pipeline.meter import Meter
+
+
+def served_by_prometheus_client(directory: Path) -> CollectorRegistry:
+    registry = CollectorRegistry()
+    MultiProcessCollector(registry, str(directory))  # type: ignore[no-untyped-call]
+    return registry
+
+
+def use_every_type(meter: Meter) -> None:
+    meter.counter(metrics.PIPELINE_CALLS, "none", "openrouter", "success").inc(3)
+    meter.gauge(metrics.PIPELINE_JOBS_IN_PROGRESS).set(2)
+    for seconds in (0.005, 0.3, 1e9):
+        meter.histogram(metrics.PIPELINE_CALL_DURATION, "none", "openrouter").observe(seconds)
+
+
+def test_prometheus_clients_own_collector_reads_the_spool(tmp_path: Path) -> None:
+    meter = Meter.spooling(tmp_path)
+    use_every_type(meter)
+    in_memory = CollectorRegistry()
+    in_memory.register(meter)
+    assert sorted(generate_latest(served_by_prometheus_client(tmp_path)).splitlines()) == sorted(
+        generate_latest(in_memory).splitlines()
+    )
+    meter.close()
+
+
+def test_a_series_exists_with_0_from_the_start(tmp_path: Path) -> None:
+    meter = Meter.spooling(tmp_path)
+    meter.counter(metrics.PIPELINE_JOBS, "failed")
+    registry = served_by_prometheus_client(tmp_path)
+    assert registry.get_sample_value("pipeline_jobs_total", {"outcome": "failed"}) == 0
+    meter.close()
+
+
+def test_the_same_labels_are_the_same_series() -> None:
+    meter = Meter()
+    meter.counter(metrics.PIPELINE_JOBS, "failed").inc()
+    meter.counter(metrics.PIPELINE_JOBS, "failed").inc()
+    assert meter.counter(metrics.PIPELINE_JOBS, "failed").value == 2
+
+
+def test_a_wrong_number_of_labels_is_refused() -> None:
+    with pytest.raises(ValueError, match="argument"):
+        Meter().counter(metrics.PIPELINE_JOBS, "failed", "more")
+
+
+@pytest.mark.parametrize("amount", [-1.0, float("nan")])
+def test_a_counter_only_goes_up(amount: float) -> None:
+    counter = Meter().counter(metrics.PIPELINE_JOBS, "failed")
+    with pytest.raises(ValueError, match="only goes up"):
+        counter.inc(amount)
+    assert counter.value == 0
+
+
+def test_a_file_grows_past_its_first_size(tmp_path: Path) -> None:
+    meter = Meter.spooling(tmp_path)
+    for number in range(1000):
+        meter.counter(metrics.PIPELINE_COST, "none", "openrouter", f"model-{number}").inc(number)
+    registry = served_by_prometheus_client(tmp_path)
+    labels = {"layer": "none", "dependency": "openrouter", "model": "model-999"}
+    assert registry.get_sample_value("pipeline_cost_usd_total", labels) == 999
+    assert next(tmp_path.glob("counter_*.db")).stat().st_size > 1 << 16
+    meter.close()
+
+
+def test_counts_survive_the_meter(tmp_path: Path) -> None:
+    meter = Meter.spooling(tmp_path)
+    counter = meter.counter(metrics.PIPELINE_JOBS, "failed")
+    counter.inc()
+    meter.close()
+    counter.inc()  # in memory alone
+    registry = served_by_prometheus_client(tmp_path)
+    assert registry.get_sample_value("pipeline_jobs_total", {"outcome": "failed"}) == 1
+    assert counter.value == 2
+
+
+def test_threads_lose_no_count() -> None:
+    meter = Meter()
+    counter = meter.counter(metrics.PIPELINE_JOBS, "failed")
+
+    def count() -> None:
+        for _ in range(2000):
+            counter.inc()
+
+    threads = [threading.Thread(target=count) for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert counter.value == 16_000
+
+
+def test_a_forked_child_counts_in_files_of_its_own(tmp_path: Path) -> None:
+    meter = Meter.spooling(tmp_path)
+    counter = meter.counter(metrics.PIPELINE_JOBS, "failed")
+    counter.inc(10)
+    child = os.fork()
+    if child == 0:
+        counter.inc(5)
+        os._exit(0 if counter.value == 5 else 1)
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+    counter.inc()
+    registry = served_by_prometheus_client(tmp_path)
+    assert registry.get_sample_value("pipeline_jobs_total", {"outcome": "failed"}) == 16
+    assert len(list(tmp_path.glob("*.lease"))) == 2
+    meter.close()
+
+
+def test_a_full_disk_costs_the_count_not_the_call(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    meter = Meter.spooling(tmp_path)
+
+    def full(*_: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(os, "posix_fallocate", full)
+    counter = meter.counter(metrics.PIPELINE_JOBS, "failed")
+    counter.inc()
+    assert counter.value == 1
+    assert "No space left on device" in caplog.text
+    assert list(tmp_path.glob("*.new")) == []
+    meter.close()

@@ -1,0 +1,284 @@
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
+from pathlib import Path
+
+import pytest
+import structlog
+
+from pipeline import Breaker, Charge, Dependency, Meter
+from pipeline.jobs import Job, JobError
+from pipeline.layers import LAYERS, Layer, Workplace
+from pipeline.metrics import PriceSource, RunOutcome
+from pipeline.providers import ProviderError, Providers
+from pipeline.runner import JobReport, Runner
+from tests.clock import Clock
+from tests.pipeline.providers.serving import providers_at
+
+WALL_SECONDS = 1_700_000_000.0
+
+
+@pytest.fixture
+def meter() -> Meter:
+    return Meter()
+
+
+@pytest.fixture
+async def providers(meter: Meter) -> AsyncIterator[Providers]:
+    async with providers_at(meter=meter) as opened:
+        yield opened
+
+
+def job(number: int = 1) -> Job:
+    return Job(id=f"job{number}", source=Path(f"{number}.md"), text="")
+
+
+def layer(name: str, run: Callable[[Job], Awaitable[None]] | None = None) -> Layer:
+    async def run_layer(job: Job, _workplace: Workplace) -> None:
+        if run is not None:
+            await run(job)
+
+    return Layer(name, dependencies=(), run=run_layer)
+
+
+def failing(error: Exception) -> Callable[[Job], Awaitable[None]]:
+    async def run(_job: Job) -> None:
+        raise error
+
+    return run
+
+
+def spending(guard: Dependency, usd: float) -> Callable[[Job], Awaitable[None]]:
+    async def answer() -> str:
+        return "answer"
+
+    async def run(_job: Job) -> None:
+        await guard.call(answer, price=lambda _: Charge(usd, PriceSource.REPORTED, "model"))
+
+    return run
+
+
+async def run(
+    providers: Providers,
+    meter: Meter,
+    layers: tuple[Layer, ...],
+    jobs: int = 1,
+    *,
+    concurrency: int = 4,
+    clock: Clock | None = None,
+) -> list[JobReport]:
+    reports: list[JobReport] = []
+    runner = Runner(
+        layers,
+        Workplace(providers, Path()),
+        meter,
+        concurrency=concurrency,
+        clock=Clock() if clock is None else clock,
+        wall_clock=lambda: WALL_SECONDS,
+    )
+    await runner.run((job(number) for number in range(jobs)), on_end=reports.append)
+    return reports
+
+
+def values(meter: Meter, name: str) -> dict[tuple[str, ...], float]:
+    """Every sample of that name by its label values, in the labels' order."""
+    return {
+        tuple(sample.labels.values()): sample.value
+        for family in meter.collect()
+        for sample in family.samples
+        if sample.name == name
+    }
+
+
+async def test_every_series_exists_with_0_before_the_first_job(providers: Providers, meter: Meter) -> None:
+    Runner(LAYERS, Workplace(providers, Path()), meter, concurrency=1)
+    outcomes = [outcome.value for outcome in RunOutcome]
+    names = [layer.name for layer in LAYERS]
+    assert values(meter, "pipeline_jobs_total") == {(outcome,): 0 for outcome in outcomes}
+    assert values(meter, "pipeline_layer_runs_total") == {(n, o): 0 for n in names for o in outcomes}
+    for name in ("pipeline_jobs_in_progress", "pipeline_last_progress_timestamp_seconds"):
+        assert values(meter, name) == {(): 0}
+    for name in ("pipeline_job_duration_seconds_count", "pipeline_job_cost_usd_count"):
+        assert values(meter, name) == {(): 0}
+    for name in (
+        "pipeline_wasted_cost_usd_total",
+        "pipeline_layer_jobs_in_progress",
+        "pipeline_layer_duration_seconds_count",
+    ):
+        assert values(meter, name) == {(layer,): 0 for layer in names}
+    calls = values(meter, "pipeline_calls_total")
+    assert calls["pain_points", "openrouter", "success"] == 0
+    assert calls["publish", "pdf_service", "rejected_breaker"] == 0
+    assert ("intake", "openrouter", "success") not in calls
+
+
+async def test_job_that_succeeds_is_counted_once_in_every_layer(providers: Providers, meter: Meter) -> None:
+    clock = Clock()
+
+    async def work(_job: Job) -> None:
+        clock.advance(2)
+
+    (report,) = await run(providers, meter, (layer("one", work), layer("two", work)), clock=clock)
+    assert (report.id, report.outcome, report.duration_seconds) == ("job0", RunOutcome.SUCCEEDED, 4)
+    assert (report.layer, report.reason) == (None, None)
+    assert values(meter, "pipeline_jobs_total")["succeeded",] == 1
+    assert values(meter, "pipeline_layer_runs_total")["one", "succeeded"] == 1
+    assert values(meter, "pipeline_layer_duration_seconds_sum") == {("one",): 2, ("two",): 2}
+    assert values(meter, "pipeline_job_duration_seconds_sum") == {(): 4}
+    assert values(meter, "pipeline_last_progress_timestamp_seconds") == {(): WALL_SECONDS}
+    assert values(meter, "pipeline_jobs_in_progress") == {(): 0}
+    assert values(meter, "pipeline_layer_jobs_in_progress") == {("one",): 0, ("two",): 0}
+
+
+async def test_cost_belongs_to_the_job_and_the_layer_that_spent_it(
+    providers: Providers, meter: Meter
+) -> None:
+    guard = Dependency("openai", meter=meter)
+    layers = (layer("one", spending(guard, 0.25)), layer("two", spending(guard, 0.5)))
+    (report,) = await run(providers, meter, layers)
+    assert report.cost_usd == 0.75
+    assert values(meter, "pipeline_cost_usd_total") == {
+        ("one", "openai", "model"): 0.25,
+        ("two", "openai", "model"): 0.5,
+    }
+    assert values(meter, "pipeline_job_cost_usd_sum") == {(): 0.75}
+    assert values(meter, "pipeline_wasted_cost_usd_total") == {("one",): 0, ("two",): 0}
+
+
+async def test_cost_of_a_failed_job_is_wasted_in_the_layers_that_spent_it(
+    providers: Providers, meter: Meter
+) -> None:
+    guard = Dependency("openai", meter=meter)
+    layers = (layer("one", spending(guard, 0.25)), layer("two", failing(JobError("no"))))
+    await run(providers, meter, layers)
+    assert values(meter, "pipeline_wasted_cost_usd_total") == {("one",): 0.25, ("two",): 0}
+    assert values(meter, "pipeline_job_cost_usd_sum") == {(): 0.25}
+
+
+async def refused_by_breaker(_job: Job) -> None:
+    breaker = Breaker(failure_threshold=1, name="openrouter", clock=Clock())
+    with pytest.raises(ZeroDivisionError), breaker:
+        raise ZeroDivisionError
+    breaker.admit()
+
+
+@pytest.mark.parametrize(
+    ("fail", "reason"),
+    [
+        (failing(JobError("no title found")), "no title found"),
+        (failing(ProviderError("openrouter", "status 500")), "openrouter: status 500"),
+        (refused_by_breaker, "circuit breaker openrouter is open; try again in 30.0 s"),
+    ],
+)
+async def test_expected_error_fails_the_job_with_one_log_line(
+    providers: Providers, meter: Meter, fail: Callable[[Job], Awaitable[None]], reason: str
+) -> None:
+    with structlog.testing.capture_logs() as logs:
+        (report,) = await run(providers, meter, (layer("one", fail), layer("two")))
+    assert (report.outcome, report.layer, report.reason) == (RunOutcome.FAILED, "one", reason)
+    assert values(meter, "pipeline_jobs_total")["failed",] == 1
+    runs = values(meter, "pipeline_layer_runs_total")
+    assert runs["one", "failed"] == 1
+    assert sum(count for (name, _), count in runs.items() if name == "two") == 0
+    assert values(meter, "pipeline_last_progress_timestamp_seconds") == {(): 0}
+    (line,) = (entry for entry in logs if entry["log_level"] != "info")
+    assert (line["event"], line["layer"], line["reason"]) == ("job.failed", "one", reason)
+
+
+async def test_unexpected_error_fails_the_job_and_is_logged_with_its_traceback(
+    providers: Providers, meter: Meter
+) -> None:
+    with structlog.testing.capture_logs() as logs:
+        (report,) = await run(providers, meter, (layer("one", failing(ZeroDivisionError("SECRET"))),))
+    assert (report.outcome, report.reason) == (RunOutcome.FAILED, "unexpected ZeroDivisionError")
+    assert [entry["exc_info"] for entry in logs if entry["event"] == "job.crashed"] == [True]
+
+
+async def test_one_jobs_failure_leaves_the_others_alone(providers: Providers, meter: Meter) -> None:
+    async def odd_ones_fail(job: Job) -> None:
+        await asyncio.sleep(0)
+        if job.id in {"job1", "job3"}:
+            raise ZeroDivisionError
+
+    reports = await run(providers, meter, (layer("one", odd_ones_fail),), 5, concurrency=2)
+    ended = {report.id: report.outcome.value for report in reports}
+    assert ended == {
+        "job0": "succeeded",
+        "job1": "failed",
+        "job2": "succeeded",
+        "job3": "failed",
+        "job4": "succeeded",
+    }
+    assert values(meter, "pipeline_jobs_total") == {("succeeded",): 3, ("failed",): 2, ("cancelled",): 0}
+
+
+async def test_at_most_so_many_jobs_run_at_once(providers: Providers, meter: Meter) -> None:
+    running: list[float] = []
+
+    async def look(_job: Job) -> None:
+        running.append(values(meter, "pipeline_jobs_in_progress")[()])
+        for _ in range(3):
+            await asyncio.sleep(0)
+
+    assert len(await run(providers, meter, (layer("one", look),), 20, concurrency=3)) == 20
+    assert max(running) == 3
+
+
+async def test_job_is_taken_only_when_its_turn_comes(providers: Providers, meter: Meter) -> None:
+    taken: list[int] = []
+    ended: list[JobReport] = []
+
+    def jobs() -> AsyncIterator[Job]:  # type: ignore[misc]
+        for number in range(6):
+            taken.append(number - len(ended))
+            yield job(number)
+
+    runner = Runner((layer("one"),), Workplace(providers, Path()), meter, concurrency=2)
+    await runner.run(jobs(), on_end=ended.append)  # type: ignore[arg-type]
+    assert max(taken) == 1
+
+
+async def test_cancelled_jobs_are_counted_and_the_gauges_go_down(providers: Providers, meter: Meter) -> None:
+    reports: list[JobReport] = []
+    runner = Runner(
+        (layer("one"), layer("two", lambda _: asyncio.sleep(60))),
+        Workplace(providers, Path()),
+        meter,
+        concurrency=2,
+    )
+    task = asyncio.create_task(runner.run(map(job, range(5)), on_end=reports.append))
+    while values(meter, "pipeline_layer_jobs_in_progress")["two",] < 2:
+        await asyncio.sleep(0)
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    assert [(report.outcome, report.layer) for report in reports] == [(RunOutcome.CANCELLED, "two")] * 2
+    assert values(meter, "pipeline_jobs_total") == {("succeeded",): 0, ("failed",): 0, ("cancelled",): 2}
+    assert values(meter, "pipeline_layer_runs_total")["two", "cancelled"] == 2
+    assert values(meter, "pipeline_jobs_in_progress") == {(): 0}
+    assert values(meter, "pipeline_layer_jobs_in_progress") == {("one",): 0, ("two",): 0}
+
+
+async def test_money_of_a_cancelled_job_is_not_wasted(providers: Providers, meter: Meter) -> None:
+    guard = Dependency("openai", meter=meter)
+
+    async def cancel(_job: Job) -> None:
+        raise asyncio.CancelledError
+
+    layers = (layer("one", spending(guard, 0.25)), layer("two", cancel))
+    await run(providers, meter, layers)
+    assert values(meter, "pipeline_jobs_total")["cancelled",] == 1
+    assert values(meter, "pipeline_wasted_cost_usd_total") == {("one",): 0, ("two",): 0}
+
+
+async def test_no_concurrency_is_refused(providers: Providers, meter: Meter) -> None:
+    with pytest.raises(ValueError, match="concurrency: 0 must be at least 1"):
+        await run(providers, meter, (), concurrency=0)
+
+
+async def test_layer_that_names_an_unknown_dependency_is_refused(providers: Providers, meter: Meter) -> None:
+    async def work(_job: Job, _workplace: Workplace) -> None: ...
+
+    with pytest.raises(KeyError, match="teapot"):
+        await run(providers, meter, (Layer("one", ("teapot",), work),))

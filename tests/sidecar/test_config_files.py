@@ -1,0 +1,46 @@
+"""One file per mistake; the messages expected are the `# error: …` lines at its top."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from sidecar.config import ConfigError, load
+
+CONFIGS = Path(__file__).parent.parent / "configs"
+EXAMPLES = CONFIGS.parent.parent / "examples"
+_MARK = "# error: "
+
+
+def _files(pattern: str, folder: Path = CONFIGS) -> list[object]:
+    return [pytest.param(path, id=path.name) for path in sorted(folder.glob(pattern))]
+
+
+@pytest.mark.parametrize("path", [*_files("good-*.yml"), *_files("*.yml", EXAMPLES)])
+def test_a_good_file_loads(path: Path) -> None:
+    load({}, path)
+
+
+@pytest.mark.parametrize("path", _files("bad-*.yml"))
+def test_a_bad_file_is_refused_in_exactly_these_words(path: Path) -> None:
+    lines = path.read_text().splitlines()
+    expected = [
+        line.removeprefix(_MARK).replace("{file}", str(path)) for line in lines if line.startswith(_MARK)
+    ]
+    with pytest.raises(ConfigError) as caught:
+        load({}, path)
+    assert expected, "a bad file begins with the errors it must cause"
+    assert sorted(caught.value.errors) == sorted(expected)
+
+
+@pytest.mark.parametrize("path", _files("bad-*.yml"))
+def test_no_error_about_a_bad_file_shows_a_secret(path: Path) -> None:
+    with pytest.raises(ConfigError) as caught:
+        load({}, path)
+    assert "s3cr3t" not in str(caught.value).replace(str(path), "")
+    assert "s3cr3t" not in repr(caught.value).replace(str(path), "")
+
+
+def test_every_file_is_good_or_bad() -> None:
+    assert {path.name.partition("-")[0] for path in CONFIGS.glob("*.yml")} == {"good", "bad"}

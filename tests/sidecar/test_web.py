@@ -1,0 +1,98 @@
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from aiohttp import web
+
+from sidecar.exposition import from_text
+from sidecar.probes import HttpOptions, ProbeResult, Reason
+from sidecar.registry import Registry
+from sidecar.scheduler import Scheduler
+from sidecar.web import Routes
+
+NOW = 1_800_000_000.0
+
+
+@pytest.fixture
+def registry(tmp_path: Path) -> Registry:
+    return Registry(tmp_path)
+
+
+@pytest.fixture
+async def client(registry: Registry, aiohttp_client: Any) -> Any:
+    app = web.Application()
+    app.add_routes(Routes(registry, Scheduler((), lambda *_: None), now=lambda: NOW).table())
+    return await aiohttp_client(app)
+
+
+def watch(registry: Registry, reason: Reason | None, *, critical: bool) -> None:
+    registry.probes.declare("pdf_service", "http", HttpOptions(url="http://localhost/", critical=critical))
+    registry.probes.record("pdf_service", "http", ProbeResult(0.25, reason), NOW)
+
+
+@pytest.mark.parametrize(
+    ("reason", "critical", "code", "status"),
+    [
+        (None, True, 200, "healthy"),
+        (Reason.TIMEOUT, False, 200, "degraded"),
+        (Reason.TIMEOUT, True, 503, "unhealthy"),
+        (Reason.QUOTA, True, 200, "degraded"),
+    ],
+)
+async def test_only_a_critical_dependency_that_is_down_answers_503(
+    registry: Registry, client: Any, reason: Reason | None, critical: bool, code: int, status: str
+) -> None:
+    watch(registry, reason, critical=critical)
+    answer = await client.get("/api/health/status")
+    document = await answer.json()
+    assert (answer.status, document["status"]) == (code, status)
+    assert answer.headers["Cache-Control"] == "no-store"
+    assert document["dependencies"]["pdf_service"]["reason"] == reason
+    assert document["checked_at"] == "2027-01-15T08:00:00.000Z"
+
+
+async def test_metrics_are_in_prometheus_text_format(registry: Registry, client: Any) -> None:
+    watch(registry, Reason.TIMEOUT, critical=True)
+    answer = await client.get("/metrics")
+    text = await answer.text()
+    assert answer.headers["Content-Type"] == "text/plain; version=0.0.4; charset=utf-8"
+    assert 'probe_success{dependency="pdf_service",kind="http"} 0.0' in text
+    assert 'probe_failures_total{dependency="pdf_service",reason="timeout"} 1.0' in text
+    assert 'probe_failures_total{dependency="pdf_service",reason="dns"} 0.0' in text
+    assert "_created" not in text
+    assert {family.name for family in from_text(text)} >= {"probe_success", "sidecar_spool_workers"}
+
+
+async def test_a_dependency_is_unknown_before_its_first_run(registry: Registry, client: Any) -> None:
+    registry.probes.declare("pdf_service", "http", HttpOptions(url="http://localhost/"))
+    document = await (await client.get("/api/health/status")).json()
+    assert document["dependencies"]["pdf_service"]["status"] == "unknown"
+    assert document["summary"] == "pdf_service has not been checked yet"
+    assert document["checked_at"] is None
+
+
+async def test_a_bad_file_in_the_spool_leaves_metrics_at_200(tmp_path: Path, client: Any) -> None:
+    (tmp_path / "counter_1.db").write_bytes(b"")
+    answer = await client.get("/metrics")
+    assert answer.status == 200
+    assert "sidecar_spool_unreadable_files 1.0" in await answer.text()
+
+
+async def test_a_workers_file_cannot_write_the_sidecars_own_metrics(tmp_path: Path, client: Any) -> None:
+    from pipeline.definitions import CounterDefinition
+    from pipeline.meter import Meter
+
+    meter = Meter.spooling(tmp_path)
+    meter.counter(CounterDefinition(name="probe_runs_total", help="Forged.")).inc()
+    assert "Forged" not in await (await client.get("/metrics")).text()
+    meter.close()
+
+
+async def test_liveness_and_the_index_answer(client: Any) -> None:
+    assert await (await client.get("/healthz")).text() == "alive\n"
+    assert (await client.get("/readyz")).status == 200
+    assert "/api/health/status" in await (await client.get("/")).text()
+    assert (await client.get("/nothing")).status == 404
+    assert (await client.post("/metrics")).status == 405
