@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import functools
 import subprocess
 import sys
 from pathlib import Path
@@ -15,6 +16,7 @@ SIDECAR_MAY_IMPORT_FROM_PIPELINE = {"pipeline", "pipeline.metrics", "pipeline.de
 CORE_MAY_LOAD = {"pipeline", "circuitbreaker", "prometheus_client"}
 
 
+@functools.cache
 def imports_of(package: str) -> set[tuple[str, str]]:
     """(file, imported module) for every import statement in the package, inside functions too."""
     found = set()

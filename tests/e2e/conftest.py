@@ -13,7 +13,6 @@ from tests.e2e.servers import MongoServer, NotInstalledError, Server, find_progr
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator
 
-HERE = Path(__file__).parent
 AnyServer = TypeVar("AnyServer", bound=Server)
 
 
@@ -27,14 +26,6 @@ class Connect(Protocol):
 
 class Program(Protocol):
     def __call__(self, *names: str) -> str: ...
-
-
-# First, so that the marker is there when pytest chooses by `-m`.
-@pytest.hookimpl(tryfirst=True)
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    for item in items:
-        if item.path.is_relative_to(HERE):
-            item.add_marker(pytest.mark.e2e)
 
 
 def skip_or_fail(missing: NotInstalledError) -> NoReturn:

@@ -24,6 +24,9 @@ from pypdf import PdfReader
 from pipeline.cli import main
 from pipeline.demo.stand_ins import create_app
 
+# The whole command, through real sockets to the stand-ins.
+pytestmark = pytest.mark.e2e
+
 EXAMPLES = Path(__file__).parents[2] / "examples" / "postings"
 POSTING = "# Cook at Old Inn\n\nThe kitchen burns down every night.\n"
 PROGRAM = "import sys; from pipeline.cli import main; sys.exit(main())"
@@ -278,7 +281,6 @@ def test_every_starts_over_until_stopped(stand_ins: StandIns, capsys: pytest.Cap
     assert capsys.readouterr().out.count("1 jobs: 1 succeeded") >= 2
 
 
-@pytest.mark.e2e
 def test_process_stopped_by_a_signal_leaves_no_traceback_and_whole_counts(stand_ins: StandIns) -> None:
     stand_ins.fault(mode="hang")
     process = subprocess.Popen(
@@ -297,7 +299,6 @@ def test_process_stopped_by_a_signal_leaves_no_traceback_and_whole_counts(stand_
     assert "Traceback" not in err
 
 
-@pytest.mark.e2e
 @pytest.mark.usefixtures("stand_ins")
 def test_thread_that_hangs_does_not_hold_up_the_end() -> None:
     program = (

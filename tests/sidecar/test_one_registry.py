@@ -63,7 +63,7 @@ async def ask(registry: Registry) -> tuple[str, Any]:
         return text, await (await client.get("/api/health/status")).json()
 
 
-@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     dependencies=st.dictionaries(names, probed, max_size=3),
     series=st.lists(worker_series(), max_size=12),

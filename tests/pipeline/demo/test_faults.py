@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import asyncio
-import time
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -69,13 +68,13 @@ async def test_the_pdf_service_words_its_rate_limit_as_plain_text(start: Start) 
     assert response.headers["Retry-After"] == "7"
 
 
-@ALL
-async def test_slow_waits_and_then_answers_as_usual(start: Start, name: str) -> None:
-    client = await start(name)
+async def test_slow_waits_and_then_answers_as_usual(start: Start) -> None:
+    client = await start("openai")
     await order(client, mode="slow", delay_seconds=0.03)
-    began = time.monotonic()
-    assert (await CALLS[name].paid(client)).status == 200
-    assert time.monotonic() - began >= 0.03
+    answer = asyncio.ensure_future(CALLS["openai"].paid(client))
+    await asyncio.wait([answer], timeout=0.01)
+    assert not answer.done()
+    assert (await answer).status == 200
 
 
 @ALL
@@ -96,9 +95,8 @@ async def test_a_hung_request_does_not_hold_up_the_shutdown(start: Start) -> Non
     await order(client, mode="hang")
     hung = asyncio.create_task(CALLS["openai"].probe(client))
     await asyncio.sleep(0.02)
-    began = time.monotonic()
-    await client.server.close()
-    assert time.monotonic() - began < 0.5
+    async with asyncio.timeout(5):
+        await client.server.close()
     with pytest.raises(ClientConnectionError):
         await hung
 
