@@ -9,11 +9,7 @@ import time
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Any, Final
 
-import structlog
-
-from sidecar.probes import Probe, ProbeResult, Reason
-
-log = structlog.get_logger()
+from sidecar.probes import Probe, ProbeResult
 
 MAX_CONCURRENT_RUNS: Final = 200
 _FIRST_ROUND_SPACING_SECONDS: Final = 0.02
@@ -70,16 +66,7 @@ class Scheduler:
     async def run_once(self, probe: Probe[Any]) -> None:
         """Run one probe now, within its deadline and the bound on concurrency."""
         async with self._slots:
-            started = self._clock()
-            try:
-                async with asyncio.timeout(probe.options.timeout_seconds):
-                    result = await probe.run()
-            except TimeoutError:
-                result = ProbeResult(self._clock() - started, Reason.TIMEOUT, "no answer by the deadline")
-            except Exception as error:
-                # A probe never raises for a bad target: this is a defect of ours, and the others go on.
-                log.exception("probe.raised", dependency=probe.dependency)
-                result = ProbeResult(self._clock() - started, Reason.INTERNAL, type(error).__name__)
+            result = await probe.run()
         self._waiting_for_first_run.discard(probe.dependency)
         self._on_result(probe, result)
 

@@ -7,12 +7,21 @@ from typing import Any
 from sidecar.probes.http import HttpOptions, HttpProbe
 from sidecar.probes.mongodb import MongodbOptions, MongodbProbe
 from sidecar.probes.probe import Probe, ProbeOptions
-from sidecar.probes.result import HttpFindings, Phase, ProbeResult, Reason
+from sidecar.probes.result import (
+    Findings,
+    HttpFindings,
+    Phase,
+    ProbeFailure,
+    ProbeResult,
+    QuotaUnit,
+    Reason,
+)
 
 PROBES: tuple[type[Probe[Any]], ...] = (HttpProbe, MongodbProbe)
 
 __all__ = [
     "PROBES",
+    "Findings",
     "HttpFindings",
     "HttpOptions",
     "HttpProbe",
@@ -20,7 +29,9 @@ __all__ = [
     "MongodbProbe",
     "Phase",
     "Probe",
+    "ProbeFailure",
     "ProbeOptions",
     "ProbeResult",
+    "QuotaUnit",
     "Reason",
 ]

@@ -10,7 +10,7 @@ import aiohttp
 from pydantic import AnyHttpUrl, Field, SecretStr
 
 from sidecar.probes.probe import Probe, ProbeOptions
-from sidecar.probes.result import HttpFindings, Phase, ProbeResult, Reason
+from sidecar.probes.result import Findings, Phase, ProbeFailure, Reason
 
 _AUTH_STATUSES = frozenset({401, 403})
 _QUOTA_STATUS = 429
@@ -36,19 +36,14 @@ class HttpProbe(Probe[HttpOptions]):
     kind: ClassVar[str] = "http"
     options_type: ClassVar[type[ProbeOptions]] = HttpOptions
 
-    async def run(self) -> ProbeResult:
+    async def check(self, findings: Findings) -> None:
         """Fetch once.
 
-        Returns:
-            A result whose `duration_seconds` covers DNS, connect, TLS and the whole body. 401 and 403
-            are `auth`, 429 is `quota`, any other refused code is `status`.
-
         Raises:
-            asyncio.CancelledError: on shutdown or at the deadline.
+            ProbeFailure: 401 and 403 are `auth`, 429 is `quota`, any other refused code is `status`.
         """
-        started = time.perf_counter()
-        phases = _Phases()
-        status = 0
+        findings.speaks_http()
+        phases = _Phases(findings)
         try:
             async with (
                 aiohttp.ClientSession(
@@ -64,20 +59,16 @@ class HttpProbe(Probe[HttpOptions]):
                     allow_redirects=False,
                 ) as response,
             ):
-                status = response.status
+                findings.status_code = response.status
                 phases.headers_came()
-                reason, detail = self._judge(status)
                 if not await self._read(response):
-                    reason, detail = Reason.BODY, f"body longer than {self.options.max_body_bytes} bytes"
+                    raise ProbeFailure(Reason.BODY, f"body longer than {self.options.max_body_bytes} bytes")
                 phases.body_came()
         except (aiohttp.ClientError, OSError, ssl.SSLError, ValueError) as error:
-            reason, detail = _reason_of(error), type(error).__name__
-        return ProbeResult(
-            time.perf_counter() - started,
-            reason=reason,
-            detail=detail,
-            http=HttpFindings(phases.seconds, status),
-        )
+            raise ProbeFailure(_reason_of(error), type(error).__name__) from None
+        reason, detail = self._judge(findings.status_code)
+        if reason is not None:
+            raise ProbeFailure(reason, detail)
 
     def _judge(self, status: int) -> tuple[Reason | None, str]:
         accepted = self.options.accepted_status_codes
@@ -120,8 +111,8 @@ def _reason_of(error: Exception) -> Reason:
 class _Phases:
     """Notes when each phase ended."""
 
-    def __init__(self) -> None:
-        self.seconds: dict[Phase, float] = {}
+    def __init__(self, findings: Findings) -> None:
+        self._findings = findings
         self._last = time.perf_counter()
 
     def trace_config(self) -> aiohttp.TraceConfig:
@@ -145,5 +136,5 @@ class _Phases:
 
     def _end(self, phase: Phase) -> None:
         now = time.perf_counter()
-        self.seconds[phase] = now - self._last
+        self._findings.spent(phase, now - self._last)
         self._last = now

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import math
 import re
-import time
 from typing import TYPE_CHECKING, Any, ClassVar, Final, Literal
 
 from pydantic import Field, SecretStr, field_validator
 
 from sidecar.probes.probe import Probe, ProbeOptions
-from sidecar.probes.result import ProbeResult, Reason
+from sidecar.probes.result import Findings, ProbeFailure, Reason
 
 if TYPE_CHECKING:
     from motor.motor_asyncio import AsyncIOMotorClient
@@ -47,28 +46,22 @@ class MongodbProbe(Probe[MongodbOptions]):
 
         self._client: AsyncIOMotorClient[dict[str, Any]] | None = None
 
-    async def run(self) -> ProbeResult:
-        """Ping once; the client and its monitor are kept between runs.
-
-        Returns:
-            `timeout` when no server was selected or answered within the probe's own timeout,
-            `connect` or `dns` when that is why none was, `auth` when the password is refused.
+    async def check(self, findings: Findings) -> None:
+        """Ping; the client and its monitor are kept between runs.
 
         Raises:
-            asyncio.CancelledError: on shutdown or at the deadline.
+            ProbeFailure: `timeout` when no server was selected or answered in time, `connect` or `dns`
+                when that is why none was, `auth` when the password is refused.
         """
         from pymongo.errors import PyMongoError
 
-        started = time.perf_counter()
-        reason: Reason | None = None
-        detail = ""
         try:
             if self._client is None:
                 self._client = self._connect()
             await self._client.admin.command("ping")
         except PyMongoError as error:
-            reason, detail = _reason_of(error), type(error).__name__
-        return ProbeResult(time.perf_counter() - started, reason=reason, detail=detail)
+            raise ProbeFailure(_reason_of(error), type(error).__name__) from None
+        findings.note("answered ping")
 
     async def close(self) -> None:
         if self._client is not None:

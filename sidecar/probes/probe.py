@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import asyncio
 from abc import ABC, abstractmethod
 from collections.abc import Iterable
 from typing import Annotated, Any, ClassVar, Generic, TypeVar
 
+import structlog
 from pydantic import AnyUrl, BaseModel, ConfigDict, Field
 
-from sidecar.probes.result import ProbeResult
+from sidecar.probes.result import Findings, ProbeFailure, ProbeResult, Reason
+
+log = structlog.get_logger()
 
 Seconds = Annotated[float, Field(gt=0, le=86_400, allow_inf_nan=False)]
+Times = Annotated[int, Field(ge=1, le=100)]
 
 
 class ProbeOptions(BaseModel):
@@ -23,6 +28,11 @@ class ProbeOptions(BaseModel):
     )
     interval_seconds: Seconds = Field(default=30.0, description="Time between the starts of two runs.")
     timeout_seconds: Seconds = Field(default=5.0, description="A run that takes longer has failed.")
+    failures_to_down: Times = Field(default=2, description="Failed runs in a row that make it down.")
+    successes_to_up: Times = Field(default=1, description="Good runs in a row that make it up again.")
+    degraded_above_seconds: Seconds | None = Field(
+        default=None, description="A good run that takes longer makes it degraded."
+    )
 
     def __repr_args__(self) -> Iterable[tuple[str | None, Any]]:
         # A URL's path and query can carry a token.
@@ -44,15 +54,40 @@ class Probe(ABC, Generic[OptionsT]):
         self.options = options
 
     @abstractmethod
-    async def run(self) -> ProbeResult:
-        """Check the target once. The scheduler bounds the time.
-
-        Returns:
-            What was found: a target that fails is a result, not an exception.
+    async def check(self, findings: Findings) -> None:
+        """Check the target once and write down what is found; to return is to find it well.
 
         Raises:
+            ProbeFailure: the target is not well.
             asyncio.CancelledError: on shutdown or at the deadline; never swallowed.
         """
+
+    async def run(self, timeout_seconds: float | None = None) -> ProbeResult:
+        """Check the target once, within its timeout or a shorter one.
+
+        Returns:
+            What was found: a target that fails is a result, not an exception. At the deadline it is what
+            was found until then, with the reason `timeout`.
+
+        Raises:
+            asyncio.CancelledError: on shutdown.
+        """
+        limit = self.options.timeout_seconds
+        if timeout_seconds is not None:
+            limit = min(limit, timeout_seconds)
+        findings = Findings()
+        try:
+            async with asyncio.timeout(limit):
+                await self.check(findings)
+        except ProbeFailure as failure:
+            return findings.result(failure.reason, failure.detail)
+        except TimeoutError:
+            return findings.result(Reason.TIMEOUT, f"no answer within {limit:g} s")
+        except Exception as error:
+            # A check never raises for a bad target: this is a defect of ours, and the others go on.
+            log.exception("probe.raised", dependency=self.dependency, kind=self.kind)
+            return findings.result(Reason.INTERNAL, type(error).__name__)
+        return findings.result()
 
     async def close(self) -> None:
         """Give back what the probe holds; it is not run again."""

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sidecar.probes import Probe, ProbeOptions, ProbeResult, Reason
+from sidecar.probes import Findings, Probe, ProbeOptions, ProbeResult, Reason
 from sidecar.scheduler import Scheduler, next_slot, spread
 from tests.clock import Clock
 
@@ -26,14 +26,13 @@ class ScriptedProbe(Probe[ProbeOptions]):
         self.most_at_once = 0
         self.closed = False
 
-    async def run(self) -> ProbeResult:
+    async def check(self, findings: Findings) -> None:
         self.running += 1
         self.most_at_once = max(self.most_at_once, self.running)
         try:
             await self.action()
         finally:
             self.running -= 1
-        return ProbeResult(0.001)
 
     async def close(self) -> None:
         self.closed = True
