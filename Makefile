@@ -38,5 +38,9 @@ format: $(READY) ## let ruff mend what it can
 generate: $(READY) ## write the generated files anew
 	$(BIN)/python -m sidecar.reference
 
+bench: $(READY) ## the benchmarks, us and the peers side by side
+	$(BIN)/python benchmarks/probes.py
+	$(BIN)/python benchmarks/scale.py
+
 clean: ## remove what was built
 	rm -rf $(VENV) .mypy_cache .pytest_cache .ruff_cache .hypothesis

@@ -5,12 +5,13 @@ from __future__ import annotations
 import math
 import re
 from abc import abstractmethod
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from enum import StrEnum
 from typing import ClassVar
 
 import prometheus_client
 from prometheus_client import CollectorRegistry
+from prometheus_client.utils import floatToGoString
 
 _METRIC_NAME = re.compile(r"[a-z][a-z0-9_]*")
 
@@ -96,7 +97,7 @@ class HistogramDefinition(Definition):
 
     type: ClassVar[str] = "histogram"
 
-    buckets: tuple[float, ...] = field(default=())
+    buckets: tuple[float, ...] = ()
 
     def __post_init__(self) -> None:
         Definition.__post_init__(self)
@@ -113,6 +114,11 @@ class HistogramDefinition(Definition):
         return prometheus_client.Histogram(
             self.name, self.help, self.label_names, buckets=self.upper_bounds, registry=registry
         )
+
+
+def format_bound(bound: float) -> str:
+    """A bucket's upper bound as the `le` label writes it."""
+    return str(floatToGoString(bound))  # type: ignore[no-untyped-call]
 
 
 def catalogue(module_globals: dict[str, object]) -> tuple[Definition, ...]:

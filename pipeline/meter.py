@@ -13,8 +13,14 @@ from pathlib import Path
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily, Metric
 from prometheus_client.registry import Collector
 
-from pipeline.definitions import CounterDefinition, Definition, GaugeDefinition, HistogramDefinition
-from pipeline.series import Counter, Gauge, Histogram, Value, format_bound
+from pipeline.definitions import (
+    CounterDefinition,
+    Definition,
+    GaugeDefinition,
+    HistogramDefinition,
+    format_bound,
+)
+from pipeline.series import Counter, Gauge, Histogram, Value
 from pipeline.spool import WorkerSpool
 
 log = logging.getLogger(__name__)

@@ -6,16 +6,10 @@ import threading
 import time
 from bisect import bisect_left
 
-from prometheus_client.utils import floatToGoString
-
+from pipeline.definitions import format_bound
 from pipeline.spool import SpoolFile, pack_value
 
 _VALUE_BYTES = 16
-
-
-def format_bound(bound: float) -> str:
-    """A bucket's upper bound as the `le` label writes it."""
-    return str(floatToGoString(bound))  # type: ignore[no-untyped-call]
 
 
 class Value:

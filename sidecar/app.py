@@ -1,22 +1,29 @@
-"""Composition root: the only place that wires probes, scheduler, registry and routes together."""
+"""Composition root: the only place that wires probes, scheduler, registry, reload and routes together."""
 
 from __future__ import annotations
 
 import asyncio
 import errno
 import os
+import signal
 import time
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from typing import Any
 
 import structlog
 from aiohttp import web
 
 from sidecar.config import Config, ConfigError
-from sidecar.probes import PROBES, Probe, ProbeOptions, ProbeResult
+from sidecar.cors import allow_origins
+from sidecar.lag import watch_lag
+from sidecar.network import Reference
+from sidecar.probes import PROBES, Probe, ProbeOptions
+from sidecar.redaction import Redactor
 from sidecar.registry import Registry
+from sidecar.reload import ConfigSource, Reloader
 from sidecar.scheduler import Scheduler
+from sidecar.watch import Watch
 from sidecar.web import Routes
 
 log = structlog.get_logger()
@@ -24,36 +31,56 @@ log = structlog.get_logger()
 _SHUTDOWN_SECONDS = 2.0
 
 
-@asynccontextmanager
-async def serving(config: Config) -> AsyncIterator[str]:
-    """Probe and serve for as long as the context lasts; gives the URL that is listened on.
+class Sidecar:
+    """A configuration at work."""
 
-    Raises:
-        ConfigError: the address can't be listened on.
-    """
-    registry = Registry(config.spool)
-    probes = [_probe(name, options) for name, options in config.dependencies.items()]
-    for probe in probes:
-        registry.probes.declare(probe.dependency, probe.kind, probe.options)
+    def __init__(self, config: Config, redactor: Redactor) -> None:
+        self.config = config
+        self.registry = Registry(config.spool)
+        self.scheduler = Scheduler(self.registry.service)
+        self._redactor = redactor
+        self._reference = Reference(())
 
-    def on_result(probe: Probe[Any], result: ProbeResult) -> None:
-        registry.probes.record(probe.dependency, probe.kind, result, time.time())
-        if not result.success:
-            log.warning(
-                "probe.failed", dependency=probe.dependency, reason=result.reason, detail=result.detail
-            )
+    async def apply(self, config: Config) -> None:
+        """Watch what this configuration says from now on.
 
-    scheduler = Scheduler(probes, on_result)
-    app = web.Application()
-    app.add_routes(Routes(registry, scheduler).table())
-    runner = web.AppRunner(app, access_log=None, handle_signals=False, shutdown_timeout=_SHUTDOWN_SECONDS)
-    await runner.setup()
-    try:
-        url = await _listen(runner, config)
-        async with _background(scheduler):
-            yield url
-    finally:
-        await runner.cleanup()
+        Dependencies that it leaves as they were keep state and schedule; those that it drops lose their
+        series; those that it changes keep counters, streaks and history.
+        """
+        for key in ("listen", "spool"):
+            if getattr(config, key) != getattr(self.config, key):
+                log.warning("config.needs_restart", key=key)
+        self._redactor.learn(config)
+        # All are made before anything changes: one that can't be made leaves everything as it was.
+        changed = {
+            name: _probe(name, options)
+            for name, options in config.dependencies.items()
+            if name not in self.scheduler.watches or self.scheduler.watches[name].options != options
+        }
+        kept = {name: watch for name, watch in self.scheduler.watches.items() if name not in changed}
+        new = {name: self._watch(probe) for name, probe in changed.items()}
+        await self.scheduler.keep((kept | new)[name] for name in config.dependencies)
+        self.registry.dependencies.forget_all_but(config.dependencies)
+        self._reference = Reference(config.reference_addresses)
+        self.config = config
+        self.registry.service.config_loaded(time.time())
+
+    def application(self) -> web.Application:
+        """Everything that is served."""
+        app = web.Application(middlewares=[allow_origins(lambda: self.config.cors_origins)])
+        app.add_routes(Routes(self.registry, self.scheduler, self._redactor).table())
+        return app
+
+    def _watch(self, probe: Probe[Any]) -> Watch:
+        series = self.registry.dependencies.series(probe.dependency, probe.kind, probe.options)
+        watch = Watch(probe, series, own_network_is_up=self._own_network_is_up)
+        before = self.scheduler.watches.get(probe.dependency)
+        if before is not None and before.probe.kind == probe.kind:
+            watch.inherit(before)
+        return watch
+
+    async def _own_network_is_up(self) -> bool:
+        return await self._reference.is_reachable()
 
 
 def _probe(name: str, options: ProbeOptions) -> Probe[Any]:
@@ -62,13 +89,53 @@ def _probe(name: str, options: ProbeOptions) -> Probe[Any]:
 
 
 @asynccontextmanager
-async def _background(scheduler: Scheduler) -> AsyncIterator[None]:
-    task = asyncio.create_task(scheduler.run(), name="scheduler")
+async def serving(
+    config: Config, redactor: Redactor, *, source: ConfigSource | None = None
+) -> AsyncIterator[str]:
+    """Probe and serve for as long as the context lasts; gives the URL that is listened on.
+
+    `source` is read again on SIGHUP, and when one of its files changes.
+
+    Raises:
+        ConfigError: the address can't be listened on.
+    """
+    sidecar = Sidecar(config, redactor)
+    async with AsyncExitStack() as stack:
+        runner = web.AppRunner(
+            sidecar.application(), access_log=None, handle_signals=False, shutdown_timeout=_SHUTDOWN_SECONDS
+        )
+        await runner.setup()
+        stack.push_async_callback(runner.cleanup)
+        url = await _listen(runner, config)
+        stack.push_async_callback(sidecar.scheduler.close)
+        await sidecar.apply(config)
+        await stack.enter_async_context(_task(watch_lag(sidecar.registry.service.event_loop_lagged)))
+        if source is not None:
+            reloader = Reloader(source, sidecar.apply, sidecar.registry.service)
+            await stack.enter_async_context(_task(reloader.run()))
+            stack.enter_context(_on_hangup(reloader.ask))
+        yield url
+
+
+@asynccontextmanager
+async def _task(work: Coroutine[Any, Any, None]) -> AsyncIterator[None]:
+    """Work in the background for as long as the context lasts."""
+    task = asyncio.create_task(work)
     try:
         yield
     finally:
         task.cancel()
         await asyncio.gather(task, return_exceptions=True)
+
+
+@contextmanager
+def _on_hangup(action: Callable[[], None]) -> Iterator[None]:
+    loop = asyncio.get_running_loop()
+    loop.add_signal_handler(signal.SIGHUP, action)
+    try:
+        yield
+    finally:
+        loop.remove_signal_handler(signal.SIGHUP)
 
 
 async def _listen(runner: web.AppRunner, config: Config) -> str:

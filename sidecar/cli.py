@@ -10,6 +10,7 @@ from sidecar import __version__
 from sidecar.commands import COMMANDS
 from sidecar.config import ConfigError
 from sidecar.logs import LOG_FORMATS, LOG_LEVELS, set_up_logs
+from sidecar.redaction import Redactor
 
 EXIT_USAGE = 2
 
@@ -17,7 +18,8 @@ EXIT_USAGE = 2
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command and return its exit status."""
     arguments = _parser().parse_args(argv)
-    set_up_logs(arguments.log_level, arguments.log_format)
+    arguments.redactor = Redactor()
+    set_up_logs(arguments.log_level, arguments.log_format, arguments.redactor)
     try:
         status: int = arguments.command(arguments)
     except ConfigError as error:

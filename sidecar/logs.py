@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import logging
 import sys
+from typing import cast
 
 import structlog
+
+from sidecar.redaction import Redactor
 
 LOG_FORMATS = ("text", "json")
 LOG_LEVELS = ("debug", "info", "warning", "error")
 
 
-def set_up_logs(level: str = "info", log_format: str = "text") -> None:
-    """Send this process's events, and what libraries log, to standard error."""
+def set_up_logs(level: str, log_format: str, redactor: Redactor) -> None:
+    """Send this process's events, and what libraries log, to standard error, without a secret in any."""
     threshold = logging.getLevelNamesMapping()[level.upper()]
     renderer: structlog.types.Processor = (
         structlog.processors.JSONRenderer()
@@ -25,12 +28,24 @@ def set_up_logs(level: str = "info", log_format: str = "text") -> None:
             structlog.processors.add_log_level,
             structlog.processors.TimeStamper(fmt="iso", utc=True),
             structlog.processors.format_exc_info,
+            lambda _logger, _method, event: cast("dict[str, object]", redactor.clean_value(event)),
             renderer,
         ],
         wrapper_class=structlog.make_filtering_bound_logger(threshold),
         logger_factory=structlog.PrintLoggerFactory(sys.stderr),
         cache_logger_on_first_use=True,
     )
-    logging.basicConfig(
-        level=max(threshold, logging.WARNING), stream=sys.stderr, format="%(levelname)s %(name)s %(message)s"
-    )
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(_CleanFormatter(redactor))
+    logging.basicConfig(level=max(threshold, logging.WARNING), handlers=[handler], force=True)
+
+
+class _CleanFormatter(logging.Formatter):
+    """What a library logs can quote anything that it was given."""
+
+    def __init__(self, redactor: Redactor) -> None:
+        super().__init__("%(levelname)s %(name)s %(message)s")
+        self._redactor = redactor
+
+    def format(self, record: logging.LogRecord) -> str:
+        return self._redactor.clean(super().format(record))

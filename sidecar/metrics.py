@@ -5,21 +5,13 @@
 
 from __future__ import annotations
 
-from enum import StrEnum
-
 from pipeline.definitions import CounterDefinition, GaugeDefinition, HistogramDefinition, Label, catalogue
-from sidecar.probes.result import Phase, Reason
-
-
-class DependencyState(StrEnum):
-    UP = "up"
-    DEGRADED = "degraded"
-    DOWN = "down"
-    UNKNOWN = "unknown"
-
+from sidecar.probes.result import Phase, QuotaUnit, Reason
+from sidecar.state import DependencyState
 
 _DEPENDENCY = Label("dependency")
 _KIND = Label("kind")
+_DELAY_SECONDS = (0.001, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5)
 
 PROBE_SUCCESS = GaugeDefinition(
     name="probe_success",
@@ -48,11 +40,21 @@ PROBE_HTTP_DURATION = GaugeDefinition(
 PROBE_HTTP_STATUS_CODE = GaugeDefinition(
     name="probe_http_status_code", help="Status code of the last run, 0 if none came.", labels=(_DEPENDENCY,)
 )
+PROBE_SSL_EARLIEST_CERT_EXPIRY = GaugeDefinition(
+    name="probe_ssl_earliest_cert_expiry",
+    help="Unix time at which the first certificate of the chain expires.",
+    labels=(_DEPENDENCY,),
+)
 PROBE_RUNS = CounterDefinition(name="probe_runs_total", help="Runs that ended.", labels=(_DEPENDENCY,))
 PROBE_FAILURES = CounterDefinition(
     name="probe_failures_total",
     help="Runs that failed, by reason.",
     labels=(_DEPENDENCY, Label.of("reason", Reason)),
+)
+PROBE_MISSED_RUNS = CounterDefinition(
+    name="probe_missed_runs_total",
+    help="Times that a run was due while the one before had not ended.",
+    labels=(_DEPENDENCY,),
 )
 PROBE_LAST_RUN = GaugeDefinition(
     name="probe_last_run_timestamp_seconds",
@@ -73,7 +75,7 @@ PROBE_TIMEOUT = GaugeDefinition(
 
 DEPENDENCY_STATE = GaugeDefinition(
     name="dependency_state",
-    help="1 for the state that the dependency is in, 0 for the others.",
+    help="1 for the state that the dependency is in after debouncing, 0 for the others.",
     labels=(_DEPENDENCY, Label.of("state", DependencyState)),
 )
 DEPENDENCY_INFO = GaugeDefinition(
@@ -82,8 +84,32 @@ DEPENDENCY_INFO = GaugeDefinition(
     labels=(_DEPENDENCY, _KIND, Label("critical", ("true", "false"))),
 )
 
+DEPENDENCY_QUOTA_REMAINING = GaugeDefinition(
+    name="dependency_quota_remaining",
+    help="What the provider says is left, in the unit of the label.",
+    labels=(_DEPENDENCY, Label.of("unit", QuotaUnit)),
+)
+
 SIDECAR_BUILD_INFO = GaugeDefinition(
     name="sidecar_build_info", help="Always 1; which version is running.", labels=(Label("version"),)
+)
+SIDECAR_PROBE_START_DELAY = HistogramDefinition(
+    name="sidecar_probe_start_delay_seconds",
+    help="Time from when a probe was due to when it began: when it is long, the sidecar is slow.",
+    buckets=_DELAY_SECONDS,
+)
+SIDECAR_EVENT_LOOP_LAG = HistogramDefinition(
+    name="sidecar_event_loop_lag_seconds",
+    help="How much later than asked for the event loop wakes up.",
+    buckets=_DELAY_SECONDS,
+)
+SIDECAR_CONFIG_LAST_RELOAD_SUCCESSFUL = GaugeDefinition(
+    name="sidecar_config_last_reload_successful",
+    help="1 if the configuration that was read last was valid; if 0 the one before is in force.",
+)
+SIDECAR_CONFIG_LAST_RELOAD_SUCCESS_TIMESTAMP = GaugeDefinition(
+    name="sidecar_config_last_reload_success_timestamp_seconds",
+    help="Unix time at which the configuration that is in force was read.",
 )
 SIDECAR_SPOOL_WORKERS = GaugeDefinition(
     name="sidecar_spool_workers", help="Workers that hold a lease in the spool, that is, live ones."

@@ -56,6 +56,9 @@ def test_importing_the_pipeline_loads_nothing_heavy() -> None:
     assert set(loaded) - set(sys.stdlib_module_names) <= CORE_MAY_LOAD
 
 
-def test_motor_is_not_loaded_without_a_mongodb() -> None:
-    program = "import sys, sidecar.cli; sys.exit('motor' in sys.modules or 'pymongo' in sys.modules)"
+def test_what_few_kinds_of_probe_need_is_not_loaded_without_them() -> None:
+    program = (
+        "import sys, sidecar.cli, sidecar.app;"
+        "sys.exit(' '.join({'motor', 'pymongo', 'dns', 're2'} & set(sys.modules)) or 0)"
+    )
     assert subprocess.run([sys.executable, "-c", program], check=False, cwd=ROOT).returncode == 0

@@ -12,6 +12,8 @@ from sidecar.app import serving
 from sidecar.commands.options import add_config_option, add_listen_option, load_config
 from sidecar.commands.stopping import run_until_stopped
 from sidecar.config import Config
+from sidecar.redaction import Redactor
+from sidecar.reload import ConfigSource
 
 log = structlog.get_logger()
 
@@ -24,11 +26,12 @@ def add_to(commands: argparse._SubParsersAction[Any]) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    return run_until_stopped(_serve(load_config(arguments)))
+    source = ConfigSource(lambda: load_config(arguments))
+    return run_until_stopped(_serve(source.load(), arguments.redactor, source))
 
 
-async def _serve(config: Config) -> int:
-    async with serving(config) as url:
+async def _serve(config: Config, redactor: Redactor, source: ConfigSource) -> int:
+    async with serving(config, redactor, source=source) as url:
         log.info(
             "sidecar.started",
             url=url,

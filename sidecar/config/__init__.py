@@ -6,12 +6,13 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from sidecar.config import environment as variables
-from sidecar.config import secret_fields, timing, validation, yaml_file
+from sidecar.config import paths, secret_fields, timing, validation, yaml_file
 from sidecar.config.draft import Draft
 from sidecar.config.errors import ConfigError
+from sidecar.config.files import noting_files
 from sidecar.config.model import Config, ListenAddress
 
-__all__ = ["Config", "ConfigError", "ListenAddress", "load"]
+__all__ = ["Config", "ConfigError", "ListenAddress", "load", "noting_files"]
 
 
 def load(environment: Mapping[str, str], path: Path | None = None) -> Config:
@@ -31,6 +32,7 @@ def load(environment: Mapping[str, str], path: Path | None = None) -> Config:
     if file is not None:
         readable = yaml_file.read(file, draft)
         secret_fields.resolve(draft, file.parent)
+        paths.resolve(draft, file.parent)
     if readable:  # What an unreadable file would have set can't be compared.
         timing.judge(draft)
     timing.give_defaults(draft)

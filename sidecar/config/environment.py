@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 from urllib.parse import unquote_to_bytes
@@ -17,54 +17,21 @@ from sidecar.config.files import FileError, read_secret
 
 @dataclass(frozen=True, slots=True)
 class Provider:
-    """A service that its API key switches on; asked over HTTP, at no cost, whether it takes the key."""
+    """A service that its API key switches on; the kind of its probe has the dependency's name."""
 
     dependency: str
     key_variable: str
     url_variable: str
-    base_url: str
-    path: str
-    header: str = "Authorization"
-    prefix: str = "Bearer "
-    other_headers: Mapping[str, str] = field(default_factory=dict)
 
 
 PROVIDERS: Final = (
-    Provider(
-        "firecrawl",
-        "FIRECRAWL_API_KEY",
-        "FIRECRAWL_API_URL",
-        "https://api.firecrawl.dev",
-        "/v2/team/credit-usage",
-    ),
-    Provider(
-        "openrouter",
-        "OPENROUTER_API_KEY",
-        "OPENROUTER_BASE_URL",
-        "https://openrouter.ai/api/v1",
-        "/key",
-    ),
-    Provider(
-        "anthropic",
-        "ANTHROPIC_API_KEY",
-        "ANTHROPIC_BASE_URL",
-        "https://api.anthropic.com",
-        "/v1/models",
-        header="x-api-key",
-        prefix="",
-        other_headers={"anthropic-version": "2023-06-01"},
-    ),
-    Provider(
-        "openai",
-        "OPENAI_API_KEY",
-        "OPENAI_BASE_URL",
-        "https://api.openai.com/v1",
-        "/models",
-    ),
+    Provider("firecrawl", "FIRECRAWL_API_KEY", "FIRECRAWL_API_URL"),
+    Provider("openrouter", "OPENROUTER_API_KEY", "OPENROUTER_BASE_URL"),
+    Provider("anthropic", "ANTHROPIC_API_KEY", "ANTHROPIC_BASE_URL"),
+    Provider("openai", "OPENAI_API_KEY", "OPENAI_BASE_URL"),
 )
 MONGODB_VARIABLE: Final = "MONGODB_URI"
 PDF_SERVICE_VARIABLE: Final = "PDF_SERVICE_URL"
-PDF_SERVICE_PATH: Final = "/health"
 CONFIG_VARIABLE: Final = "SIDECAR_CONFIG"
 _USER_AND_PASSWORD: Final = re.compile(
     r"(?P<scheme>https?://)(?P<credentials>[^@/\\]*:[^@/\\]*)@(?P<rest>[^@]*)"
@@ -118,24 +85,24 @@ class _Reader:
             self._draft.call((*key, "uri"), uri.variable)
 
     def pdf_service(self) -> None:
-        if (base_url := self._base_url(PDF_SERVICE_VARIABLE)) is not None:
+        if (base_url := self.text(PDF_SERVICE_VARIABLE)) is not None:
             key = (DEPENDENCIES, "pdf_service")
             # The pipeline takes a password in this URL; a probe takes it as a header.
             url, headers = _without_password(base_url)
-            self._draft.put(key, {"kind": "http", "url": url + PDF_SERVICE_PATH, "headers": headers})
+            self._draft.put(key, {"kind": "pdf", "url": url, "headers": headers})
             self._draft.call((*key, "url"), PDF_SERVICE_VARIABLE)
 
     def provider(self, provider: Provider) -> None:
         secret = self._secret(provider.key_variable)
         if secret is None:
             return
-        base_url = self._base_url(provider.url_variable)
-        url = (provider.base_url if base_url is None else base_url) + provider.path
-        headers = {provider.header: provider.prefix + secret.value, **provider.other_headers}
+        options: dict[str, object] = {"kind": provider.dependency, "api_key": secret.value}
+        if (base_url := self.text(provider.url_variable)) is not None:
+            options["url"] = base_url
         key = (DEPENDENCIES, provider.dependency)
-        self._draft.put(key, {"kind": "http", "url": url, "headers": headers})
+        self._draft.put(key, options)
         self._draft.call((*key, "url"), provider.url_variable)
-        self._draft.call((*key, "headers", provider.header), secret.variable)
+        self._draft.call((*key, "api_key"), secret.variable)
 
     def number(self, variable: str) -> float | None:
         if (text := self.text(variable)) is None:
@@ -152,15 +119,6 @@ class _Reader:
             self._draft.complain(variable, "the value is not UTF-8 text; set it again as UTF-8")
             return None
         return text
-
-    def _base_url(self, variable: str) -> str | None:
-        url = self.text(variable)
-        if url is None:
-            return None
-        if "?" in url or "#" in url:
-            self._draft.complain(variable, "the value has a query or fragment; end the URL before it")
-            return None
-        return url.rstrip("/")
 
     def _secret(self, variable: str) -> _Secret | None:
         file_variable = f"{variable}_FILE"

@@ -3,11 +3,28 @@
 from __future__ import annotations
 
 import stat
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from pathlib import Path
 from typing import Final
 
 MAX_CONFIG_BYTES: Final = 1024 * 1024
 MAX_SECRET_BYTES: Final = 64 * 1024
+
+
+_noted: ContextVar[set[Path] | None] = ContextVar("noted_files", default=None)
+
+
+@contextmanager
+def noting_files() -> Iterator[set[Path]]:
+    """Every file that is read inside, or was to be, gets into the set."""
+    files: set[Path] = set()
+    token = _noted.set(files)
+    try:
+        yield files
+    finally:
+        _noted.reset(token)
 
 
 class FileError(Exception):
@@ -20,6 +37,9 @@ def read_text(path: Path, *, max_bytes: int) -> str:
     Raises:
         FileError: it isn't there, isn't a file, can't be read, is too long or not UTF-8.
     """
+    noted = _noted.get()
+    if noted is not None:
+        noted.add(path)
     try:
         # A pipe or device could block for ever or never end.
         if not stat.S_ISREG(path.stat().st_mode):

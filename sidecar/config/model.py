@@ -22,6 +22,9 @@ OPTIONS_BY_KIND: Final[Mapping[str, type[ProbeOptions]]] = {
 }
 _HOST_NAME: Final = re.compile(r"[A-Za-z0-9_]([A-Za-z0-9_.-]{0,251}[A-Za-z0-9_])?")
 _ONLY_NUMBERS: Final = re.compile(r"[0-9.]+")
+_ORIGIN: Final = re.compile(
+    r"https?://[A-Za-z0-9.-]+(:[0-9]{1,5})?|https?://\[[0-9A-Fa-f:.]+\](:[0-9]{1,5})?"
+)
 _MAX_PORT: Final = 65_535
 
 
@@ -90,6 +93,20 @@ def _dependency_name(name: str) -> str:
     return name
 
 
+def _reference_address(text: str) -> str:
+    if ListenAddress.parse(text).port == 0:
+        raise ValueError(f"{shown(text)} has port 0; write a port that somebody listens on, such as 53")
+    return text
+
+
+def _origin(text: str) -> str:
+    if text != "*" and not _ORIGIN.fullmatch(text):
+        raise ValueError(
+            f"{shown(text)} is not an origin; write scheme and host, such as https://example.org"
+        )
+    return text
+
+
 if TYPE_CHECKING:
     Options = ProbeOptions
 else:
@@ -125,6 +142,16 @@ class Config(BaseModel):
     ] = Field(
         default_factory=lambda: MappingProxyType({}),
         description="What is probed, by name; each has a `kind`.",
+    )
+
+    reference_addresses: tuple[Annotated[str, AfterValidator(_reference_address)], ...] = Field(
+        default=(),
+        max_length=16,
+        description="`host:port` of services that are up when anything is; while none can be reached, "
+        "it is the sidecar that lost its network.",
+    )
+    cors_origins: tuple[Annotated[str, AfterValidator(_origin)], ...] = Field(
+        default=(), description="Origins whose pages may read the health document; `*`: every one."
     )
 
     def __repr_args__(self) -> Iterable[tuple[str | None, Any]]:

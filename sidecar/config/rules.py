@@ -25,11 +25,12 @@ def judge(draft: Draft) -> None:
     if draft.values.get("spool") == "":
         draft.complain(("spool",), "is not a path; give a directory's, or null for no spool")
     for name, options in draft.dependencies().items():
-        for field, types in field_types(options.get("kind")).items():
+        fields = field_types(options.get("kind"))
+        for field, types in fields.items():
             key: Key = (DEPENDENCIES, name, field)
             value = options.get(field)
             if AnyHttpUrl in types and isinstance(value, str):
-                _complain(draft, key, url_mistake(value))
+                _complain(draft, key, url_mistake(value, takes_headers="headers" in fields))
             elif SecretStr in types and isinstance(value, dict):
                 _judge_headers(draft, key, value)
 
@@ -49,8 +50,9 @@ def _judge_headers(draft: Draft, key: Key, headers: Mapping[str, object]) -> Non
             draft.complain((*key, name), text)
 
 
-def url_mistake(text: str) -> str | None:
+def url_mistake(text: str, *, takes_headers: bool) -> str | None:
     """Say what is wrong with an HTTP URL, without what it may carry."""
+    remedy = "send them as a header, such as headers.Authorization" if takes_headers else "remove them"
     if _SPACE.search(text):
         return "the value has a space, backslash or line break in it; remove it"
     scheme, separator, _ = text.partition("://")
@@ -59,7 +61,7 @@ def url_mistake(text: str) -> str | None:
     if scheme.lower() not in {"http", "https"}:
         return f"{_shown_url(text)} is not HTTP; begin it with http:// or https://"
     if "@" in _authority(text):
-        return "the value has a user or password in it; send them as a header, such as headers.Authorization"
+        return f"the value has a user or password in it; {remedy}"
     try:
         parts = urlsplit(text)
         port = parts.port
@@ -72,7 +74,7 @@ def url_mistake(text: str) -> str | None:
     except ValidationError:
         return f"{_shown_url(text)} is not a URL; write it as https://host:443/path"
     if url.username or url.password:
-        return "the value has a user or password in it; send them as a header, such as headers.Authorization"
+        return f"the value has a user or password in it; {remedy}"
     return None
 
 

@@ -24,6 +24,8 @@ _SENTENCES: Final[Mapping[str, str]] = {
     "int_from_float": "{value} is not a whole number; write one without a fraction",
     "finite_number": "{value} is not a finite number; write one such as 5",
     "bool_type": "{value} is not true or false; write one of the two without quotes",
+    "string_too_short": "{value} is empty or too short; write more, or leave the key out",
+    "string_too_long": "{value} is longer than {max_length} characters; shorten it",
     "string_type": "{value} is not text; put it in quotes",
     "path_type": "{value} is not a path; put it in quotes",
     "url_type": "{value} is not text; write a URL such as https://host/path",
@@ -66,6 +68,8 @@ def validate(draft: Draft) -> Config | None:
 
 def _key(location: Key) -> Key:
     """Pydantic's way to a value without the union's tag, and a mapping's key instead of `[key]`."""
+    if location[-1:] == ("[key]",):
+        location = location[:-1]
     if location[:1] == (DEPENDENCIES,) and len(location) > 2:
         return (*location[:2], *location[3:])
     return location

@@ -19,6 +19,7 @@ from sidecar.config import ListenAddress, load
 from sidecar.config.environment import SECRETS, VARIABLES
 from sidecar.demo.children import child, first_line
 from sidecar.demo.mongodb import HOW_TO_ADD, mongodb
+from sidecar.redaction import Redactor
 
 STAND_INS: Final = {
     # stand-in → the variables that point the pipeline and the sidecar at it, and what to put behind its URL
@@ -104,7 +105,7 @@ async def demo(
         config = load(pointed)
         if listen is not None:
             config = config.model_copy(update={"listen": listen})
-        url = await stack.enter_async_context(serving(config))
+        url = await stack.enter_async_context(serving(config, Redactor()))
         files = folder / "output" if output is None else output
         command = [sys.executable, "-m", "pipeline", "run", str(jobs), "--output", str(files)]
         if not once:

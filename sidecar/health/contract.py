@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from enum import StrEnum
-from typing import TypedDict
+
+from typing_extensions import TypedDict
 
 
 class Status(StrEnum):

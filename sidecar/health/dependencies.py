@@ -10,7 +10,7 @@ from pipeline.metrics import BreakerState
 from sidecar import metrics
 from sidecar.health.contract import BreakerEntry, DependencyEntry
 from sidecar.health.samples import Samples
-from sidecar.metrics import DependencyState
+from sidecar.state import DependencyState
 
 STALE_AFTER_INTERVALS: Final = 3
 """A probe that has not run for so many of its intervals says nothing about now."""
@@ -36,7 +36,10 @@ def _entry(samples: Samples, name: str, now: float) -> DependencyEntry:
         "status": state or DependencyState.UNKNOWN.value,
         "kind": samples.active_label(metrics.DEPENDENCY_INFO, "kind", dependency=name),
         "critical": samples.active_label(metrics.DEPENDENCY_INFO, "critical", dependency=name) == "true",
-        "reason": samples.active_label(metrics.PROBE_FAILURE_REASON, "reason", dependency=name),
+        # A single failure that the debounced state waves through needs no explanation.
+        "reason": None
+        if state == DependencyState.UP
+        else samples.active_label(metrics.PROBE_FAILURE_REASON, "reason", dependency=name),
         "stale": _is_stale(last_run, samples.value(metrics.PROBE_INTERVAL, dependency=name), now),
         "latency_seconds": samples.value(metrics.PROBE_DURATION, dependency=name),
         "last_checked_at": _time_of(last_run),

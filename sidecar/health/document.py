@@ -11,7 +11,7 @@ from sidecar.health.contract import BudgetEntry, BudgetState, DependencyEntry, H
 from sidecar.health.dependencies import dependency_entries, last_check
 from sidecar.health.pipeline import budget_entry, pipeline_entry, rate_limit_entries
 from sidecar.health.samples import Samples
-from sidecar.metrics import DependencyState
+from sidecar.state import DependencyState
 
 
 def health_document(families: Iterable[Metric], now: float) -> HealthDocument:
@@ -47,20 +47,31 @@ def _findings(dependencies: Mapping[str, DependencyEntry], budget: BudgetEntry |
     for state in (DependencyState.DOWN, DependencyState.DEGRADED):
         for name, entry in dependencies.items():
             if entry["status"] == state:
-                yield f"{name} is {state} ({entry['reason']})" if entry["reason"] else f"{name} is {state}"
+                yield f"{name} is {state}{_because(entry)}"
     for name, entry in dependencies.items():
-        if entry["stale"]:
-            yield f"{name} has not been checked since {entry['last_checked_at']}"
-        elif entry["kind"] is not None and entry["last_checked_at"] is None:
-            yield f"{name} has not been checked yet"
-        breaker = entry["breaker"]
-        if breaker is not None and breaker["state"] != BreakerState.CLOSED:
-            words = "half-open" if breaker["state"] == BreakerState.HALF_OPEN else breaker["state"]
-            yield f"the breaker of {name} is {words}"
+        yield from _doubts(name, entry)
     if budget is not None and budget["state"] == BudgetState.SPENT:
         yield "the budget is spent"
     elif budget is not None and budget["state"] == BudgetState.WARNING:
         yield "the budget is past its warning"
+
+
+def _doubts(name: str, entry: DependencyEntry) -> Iterator[str]:
+    """What is not well-known of a dependency, and what its callers think of it."""
+    if entry["stale"]:
+        yield f"{name} has not been checked since {entry['last_checked_at']}"
+    elif entry["kind"] is not None and entry["last_checked_at"] is None:
+        yield f"{name} has not been checked yet"
+    elif entry["kind"] is not None and entry["status"] == DependencyState.UNKNOWN:
+        yield f"the state of {name} is not known{_because(entry)}"
+    breaker = entry["breaker"]
+    if breaker is not None and breaker["state"] != BreakerState.CLOSED:
+        words = "half-open" if breaker["state"] == BreakerState.HALF_OPEN else breaker["state"]
+        yield f"the breaker of {name} is {words}"
+
+
+def _because(entry: DependencyEntry) -> str:
+    return f" ({entry['reason']})" if entry["reason"] else ""
 
 
 def _all_is_well(dependencies: Mapping[str, DependencyEntry]) -> str:

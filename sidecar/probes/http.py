@@ -1,140 +1,143 @@
-"""Kind `http`: fetch a URL over a fresh connection and judge the status code."""
+"""Kind `http`: fetch a URL over a fresh connection and judge the answer."""
 
 from __future__ import annotations
 
-import ssl
-import time
-from typing import Annotated, ClassVar, Literal
+from typing import Annotated, ClassVar, Final, Literal, Self
 
-import aiohttp
-from pydantic import AnyHttpUrl, Field, SecretStr
+from pydantic import AnyHttpUrl, Field, JsonValue, SecretStr, field_validator, model_validator
 
+from sidecar.probes.assertions import MAX_JSON_BYTES, Assertions, JsonPath
+from sidecar.probes.exchange import MAX_BODY_BYTES, Request, exchange
+from sidecar.probes.exchange.options import RouteOptions, Routes, basic, without_control_characters
+from sidecar.probes.exchange.redirects import REDIRECTS
+from sidecar.probes.pattern import PatternText
 from sidecar.probes.probe import Probe, ProbeOptions
-from sidecar.probes.result import Findings, Phase, ProbeFailure, Reason
+from sidecar.probes.result import Findings, ProbeFailure, Reason
 
-_AUTH_STATUSES = frozenset({401, 403})
-_QUOTA_STATUS = 429
-_CHUNK_BYTES = 65_536
+_AUTH_STATUSES: Final = frozenset({401, 403})
+_QUOTA_STATUS: Final = 429
 
 StatusCode = Annotated[int, Field(ge=100, le=599)]
 
 
-class HttpOptions(ProbeOptions):
+class HttpOptions(RouteOptions):
     kind: Literal["http"] = "http"
     url: AnyHttpUrl = Field(description="What to fetch; no user or password in it.")
-    method: Literal["GET", "HEAD", "OPTIONS"] = "GET"
+    method: Literal["GET", "HEAD", "OPTIONS", "POST", "PUT", "PATCH", "DELETE"] = "GET"
     headers: dict[str, SecretStr] = Field(default_factory=dict, description="Sent along; values are secret.")
+    body: SecretStr | None = Field(default=None, description="Sent along, in UTF-8; secret.")
+    username: str | None = Field(default=None, description="For basic authentication, with `password`.")
+    password: SecretStr | None = Field(default=None, description="For basic authentication; secret.")
+    bearer_token: SecretStr | None = Field(default=None, description="For bearer authentication; secret.")
+    max_redirects: Annotated[int, Field(ge=0, le=20)] = Field(
+        default=10, description="More redirects than this are a failure; 0: a redirect is judged itself."
+    )
     accepted_status_codes: tuple[StatusCode, ...] = Field(
         default=(), description="Empty: every code from 200 to 299."
     )
-    max_body_bytes: Annotated[int, Field(gt=0, le=64 * 1024 * 1024)] = Field(
-        default=1024 * 1024, description="A longer answer, after decompression, is a failure of the body."
+    headers_must_match: dict[str, PatternText] = Field(
+        default_factory=dict, description="Patterns that headers of the answer must match, by their names."
     )
+    body_must_match: PatternText | None = Field(default=None, description="Pattern that must be in the body.")
+    body_must_not_match: PatternText | None = Field(
+        default=None, description="Pattern that must not be in the body."
+    )
+    json_must_equal: dict[JsonPath, JsonValue] = Field(
+        default_factory=dict, description="What must be in the body, read as JSON, by JSON paths."
+    )
+    json_must_exist: tuple[JsonPath, ...] = Field(
+        default=(), description="JSON paths at which there must be something."
+    )
+    max_body_bytes: Annotated[int, Field(gt=0, le=64 * 1024 * 1024)] = Field(
+        default=MAX_BODY_BYTES, description="A longer answer, after decompression, is a failure of the body."
+    )
+
+    _is_one_line = field_validator("password", "bearer_token")(without_control_characters)
+
+    @model_validator(mode="after")
+    def _authenticates_in_one_way(self) -> Self:
+        if (self.username is None) != (self.password is None):
+            raise ValueError("of username and password one is missing; give both or neither")
+        ways = [
+            name
+            for name, is_given in (
+                ("username", self.username is not None),
+                ("bearer_token", self.bearer_token is not None),
+                ("headers.Authorization", any(name.lower() == "authorization" for name in self.headers)),
+            )
+            if is_given
+        ]
+        if len(ways) > 1:
+            raise ValueError(f"{' and '.join(ways)} are given; authenticate in one way")
+        return self
+
+    @model_validator(mode="after")
+    def _has_a_body_to_judge(self) -> Self:
+        judges_json = bool(self.json_must_equal or self.json_must_exist)
+        if self.method == "HEAD" and (judges_json or self.body_must_match is not None):
+            raise ValueError("method HEAD gets no body that could be judged; write GET")
+        if judges_json and self.max_body_bytes > MAX_JSON_BYTES:
+            raise ValueError(f"max_body_bytes exceeds {MAX_JSON_BYTES}, the most to judge as JSON; lower it")
+        return self
+
+    def sent_headers(self) -> dict[str, str]:
+        headers = {name: value.get_secret_value() for name, value in self.headers.items()}
+        if self.username is not None and self.password is not None:
+            headers["Authorization"] = basic(self.username, self.password)
+        if self.bearer_token is not None:
+            headers["Authorization"] = f"Bearer {self.bearer_token.get_secret_value()}"
+        return headers
+
+    def assertions(self) -> Assertions | None:
+        """None when nothing is asserted."""
+        asserted = self.model_dump(
+            include={
+                "body_must_match",
+                "body_must_not_match",
+                "headers_must_match",
+                "json_must_equal",
+                "json_must_exist",
+            },
+            exclude_defaults=True,
+        )
+        return Assertions(**asserted) if asserted else None
 
 
 class HttpProbe(Probe[HttpOptions]):
     kind: ClassVar[str] = "http"
     options_type: ClassVar[type[ProbeOptions]] = HttpOptions
 
+    def __init__(self, dependency: str, options: HttpOptions) -> None:
+        super().__init__(dependency, options)
+        body = b"" if options.body is None else options.body.get_secret_value().encode()
+        self._request = Request(
+            str(options.url), options.method, options.sent_headers(), body, options.max_body_bytes
+        )
+        self._assertions = options.assertions()
+        self._accepted = frozenset(options.accepted_status_codes)
+        # Who accepts a redirect wants to see it.
+        max_redirects = 0 if self._accepted & REDIRECTS else options.max_redirects
+        self._routes = Routes(options, is_https=options.url.scheme == "https", max_redirects=max_redirects)
+
     async def check(self, findings: Findings) -> None:
         """Fetch once.
 
         Raises:
-            ProbeFailure: 401 and 403 are `auth`, 429 is `quota`, any other refused code is `status`.
+            ProbeFailure: as `exchange`; 401 and 403 are `auth`, 429 is `quota`, any other refused code is
+                `status`; an assertion that doesn't hold is `body`.
         """
-        findings.speaks_http()
-        phases = _Phases(findings)
-        try:
-            async with (
-                aiohttp.ClientSession(
-                    connector=aiohttp.TCPConnector(force_close=True, use_dns_cache=False),
-                    cookie_jar=aiohttp.DummyCookieJar(),
-                    trace_configs=[phases.trace_config()],
-                    timeout=aiohttp.ClientTimeout(total=None),
-                ) as session,
-                session.request(
-                    self.options.method,
-                    str(self.options.url),
-                    headers={name: value.get_secret_value() for name, value in self.options.headers.items()},
-                    allow_redirects=False,
-                ) as response,
-            ):
-                findings.status_code = response.status
-                phases.headers_came()
-                if not await self._read(response):
-                    raise ProbeFailure(Reason.BODY, f"body longer than {self.options.max_body_bytes} bytes")
-                phases.body_came()
-        except (aiohttp.ClientError, OSError, ssl.SSLError, ValueError) as error:
-            raise ProbeFailure(_reason_of(error), type(error).__name__) from None
-        reason, detail = self._judge(findings.status_code)
-        if reason is not None:
-            raise ProbeFailure(reason, detail)
+        answer = await exchange(self._request, self._routes.current(), findings)
+        self._judge_status(answer.status)
+        if self._assertions is not None:
+            await self._assertions.judge(answer)
+            findings.note("assertions hold")
 
-    def _judge(self, status: int) -> tuple[Reason | None, str]:
-        accepted = self.options.accepted_status_codes
-        if status in accepted if accepted else 200 <= status <= 299:
-            return None, ""
+    def _judge_status(self, status: int) -> None:
+        if status in self._accepted if self._accepted else 200 <= status <= 299:
+            return
+        reason = Reason.STATUS
         if status in _AUTH_STATUSES:
-            return Reason.AUTH, f"status {status}"
-        if status == _QUOTA_STATUS:
-            return Reason.QUOTA, f"status {status}"
-        return Reason.STATUS, f"status {status}"
-
-    async def _read(self, response: aiohttp.ClientResponse) -> bool:
-        """Read the body to its end or to the limit; False when it is longer."""
-        left = self.options.max_body_bytes
-        async for chunk in response.content.iter_chunked(_CHUNK_BYTES):
-            left -= len(chunk)
-            if left < 0:
-                return False
-        return True
-
-
-def _reason_of(error: Exception) -> Reason:
-    if isinstance(error, aiohttp.ClientConnectorDNSError):
-        return Reason.DNS
-    if isinstance(error, aiohttp.ClientSSLError | ssl.SSLError):
-        return Reason.TLS
-    if isinstance(error, aiohttp.ServerTimeoutError | TimeoutError):
-        return Reason.TIMEOUT
-    if isinstance(error, aiohttp.ClientConnectorError):
-        return Reason.CONNECT
-    if isinstance(error, aiohttp.ClientPayloadError):
-        return Reason.BODY
-    if isinstance(error, aiohttp.ClientResponseError | aiohttp.ServerDisconnectedError):
-        return Reason.PROTOCOL
-    if isinstance(error, OSError):
-        return Reason.CONNECT
-    return Reason.PROTOCOL
-
-
-class _Phases:
-    """Notes when each phase ended."""
-
-    def __init__(self, findings: Findings) -> None:
-        self._findings = findings
-        self._last = time.perf_counter()
-
-    def trace_config(self) -> aiohttp.TraceConfig:
-        trace = aiohttp.TraceConfig()
-
-        async def resolved(*_: object) -> None:
-            self._end(Phase.RESOLVE)
-
-        async def connected(*_: object) -> None:
-            self._end(Phase.CONNECT)
-
-        trace.on_dns_resolvehost_end.append(resolved)
-        trace.on_connection_create_end.append(connected)
-        return trace
-
-    def headers_came(self) -> None:
-        self._end(Phase.PROCESSING)
-
-    def body_came(self) -> None:
-        self._end(Phase.TRANSFER)
-
-    def _end(self, phase: Phase) -> None:
-        now = time.perf_counter()
-        self._findings.spent(phase, now - self._last)
-        self._last = now
+            reason = Reason.AUTH
+        elif status == _QUOTA_STATUS:
+            reason = Reason.QUOTA
+        raise ProbeFailure(reason, f"status {status}")

@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 
 from prometheus_client import Metric
 from prometheus_client.samples import Sample
-from prometheus_client.utils import floatToGoString
 
+from pipeline.definitions import format_bound
 from sidecar.spool.files import Entry, MetricFile
 
 _Labels = tuple[tuple[str, str], ...]
@@ -60,8 +60,7 @@ class _Family:
             below = 0.0
             for upper_bound, value in sorted(by_bound.items()):
                 below += value
-                go_bound = str(floatToGoString(upper_bound))  # type: ignore[no-untyped-call]
-                samples[f"{self.name}_bucket", (*labels, ("le", go_bound))] = below
+                samples[f"{self.name}_bucket", (*labels, ("le", format_bound(upper_bound)))] = below
             samples[f"{self.name}_count", labels] = below
             for sample, value in rest.pop(labels, []):
                 samples[sample, labels] = value

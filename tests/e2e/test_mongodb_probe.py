@@ -3,33 +3,26 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 from pydantic import SecretStr
 
 from sidecar.probes import MongodbOptions, MongodbProbe, ProbeResult, Reason
-from sidecar.scheduler import Scheduler
 from tests.e2e.conftest import Start
 from tests.e2e.servers import MongoServer, free_port, mongodb_server
 
-TIMEOUT_SECONDS = 1.0
 
-
-async def probe_once(uri: str) -> ProbeResult:
-    """One run, under the scheduler's deadline as in the sidecar."""
-    return (await probe_again(MongodbProbe("mongodb", options(uri))))[0]
-
-
-def options(uri: str) -> MongodbOptions:
-    return MongodbOptions(uri=SecretStr(uri), timeout_seconds=TIMEOUT_SECONDS)
-
-
-async def probe_again(probe: MongodbProbe, *, close: bool = True) -> list[ProbeResult]:
-    results: list[ProbeResult] = []
-    scheduler = Scheduler([probe], lambda _, result: results.append(result))
-    await scheduler.run_once(probe)
-    if close:
+async def probe_once(uri: str, **options: Any) -> ProbeResult:
+    """One run, within its timeout as in the sidecar."""
+    probe = probe_of(uri, **options)
+    try:
+        return await probe.run()
+    finally:
         await probe.close()
-    return results
+
+
+def probe_of(uri: str, **options: Any) -> MongodbProbe:
+    return MongodbProbe("mongodb", MongodbOptions(uri=SecretStr(uri), timeout_seconds=1.0, **options))
 
 
 async def test_a_server_that_answers_is_up(mongodb: MongoServer) -> None:
@@ -54,14 +47,22 @@ async def test_a_hung_server_is_timeout_within_the_probes_own(mongodb: MongoServ
     await mongodb.stop_process()
     result = await probe_once(mongodb.uri)
     assert result.reason is Reason.TIMEOUT
+    assert result.duration_seconds < 1.5
     mongodb.continue_process()
 
 
 async def test_a_server_that_hangs_and_comes_back_is_seen_by_the_same_client(mongodb: MongoServer) -> None:
-    probe = MongodbProbe("mongodb", options(mongodb.uri))
-    seen = await probe_again(probe, close=False)
+    probe = probe_of(mongodb.uri)
+    seen = [await probe.run()]
     await mongodb.stop_process()
-    seen += await probe_again(probe, close=False)
+    seen += [await probe.run()]
     mongodb.continue_process()
-    seen += await probe_again(probe)
+    seen += [await probe.run()]
+    await probe.close()
     assert [result.reason for result in seen] == [None, Reason.TIMEOUT, None]
+
+
+async def test_a_server_in_no_replica_set_has_no_lag(mongodb: MongoServer) -> None:
+    result = await probe_once(mongodb.uri, max_lag_seconds=1.0)
+    assert result.success
+    assert [event.text for event in result.trace] == ["answered ping"]

@@ -35,6 +35,7 @@ dependencies:
     kind: http
     url: {stand_in.url}/health
     critical: {str(critical).lower()}
+    failures_to_down: 1
 """
 
 

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from pydantic import BaseModel, SecretStr, ValidationError
@@ -12,7 +13,8 @@ from pydantic import BaseModel, SecretStr, ValidationError
 from sidecar.config import Config, ConfigError, ListenAddress, load
 from sidecar.config.files import MAX_CONFIG_BYTES, MAX_SECRET_BYTES
 from sidecar.config.secret_fields import field_types, file_keys
-from sidecar.probes import PROBES, HttpOptions, MongodbOptions
+from sidecar.probes import PROBES, HttpOptions, MongodbOptions, TcpOptions
+from sidecar.probes.exchange.options import RouteOptions
 
 CONFIGS = Path(__file__).parent.parent / "configs"
 SECRET = "s3cr3t"
@@ -63,6 +65,30 @@ def test_secrets_come_from_files_beside_the_configuration() -> None:
     }
 
 
+def _keys_written(path: Path) -> dict[str, set[str]]:
+    """The keys of each kind that a good file has."""
+    written: dict[str, set[str]] = {}
+    for options in yaml.safe_load(path.read_text())["dependencies"].values():
+        written.setdefault(options["kind"], set()).update(options)
+    return written
+
+
+@pytest.mark.parametrize(
+    "probe", [probe for probe in PROBES if probe.kind != "http"], ids=lambda probe: probe.kind
+)
+def test_every_key_of_every_kind_can_be_written_in_the_file(probe: Any) -> None:
+    written = _keys_written(CONFIGS / "good-every-kind.yml")[probe.kind]
+    assert set(probe.options_type.model_fields) - set(RouteOptions.model_fields) <= written | {
+        key.removesuffix("_file") for key in written & file_keys(probe.kind)
+    }
+
+
+def test_a_file_of_certificates_is_beside_the_configuration() -> None:
+    mail = load({}, CONFIGS / "good-every-kind.yml").dependencies["mail"]
+    assert isinstance(mail, TcpOptions)
+    assert mail.ca_file == CONFIGS / "certificates/ca.pem"
+
+
 def test_a_relative_spool_is_beside_the_configuration() -> None:
     assert load({}, CONFIGS / "good-secret-files.yml").spool == CONFIGS / "spool"
 
@@ -79,7 +105,7 @@ def test_neither_repr_nor_str_shows_a_secret(tmp_path: Path) -> None:
         assert SECRET not in f"{shown!r} {shown!s}"
     assert repr(config) == (
         "Config(listen='127.0.0.1:9747', spool=None, interval_seconds=30.0, timeout_seconds=5.0, "
-        "dependencies={'openai': 'http', 'mongodb': 'mongodb', 'search': 'http'})"
+        "dependencies={'openai': 'openai', 'mongodb': 'mongodb', 'search': 'http'})"
     )
 
 
@@ -132,7 +158,9 @@ def test_a_secret_in_any_place_of_a_good_file_is_in_no_error(path: Path, tmp_pat
             assert SECRET not in shown, line
 
 
-_NEVER_SECRET = frozenset({"method", "accepted_status_codes", "kind", "spool"})
+_NEVER_SECRET = frozenset(
+    {"method", "accepted_status_codes", "kind", "spool", "query_type", "transport", "model", "server_name"}
+)
 
 
 @pytest.mark.parametrize(

@@ -7,19 +7,23 @@ from pydantic import SecretStr
 
 from sidecar.config import Config, ConfigError, ListenAddress, load
 from sidecar.config.environment import PROVIDERS, SECRETS, VARIABLES, Provider
-from sidecar.probes import HttpOptions, MongodbOptions
+from sidecar.config.model import OPTIONS_BY_KIND
+from sidecar.probes import MongodbOptions, PdfOptions
+from sidecar.probes.provider_api import ProviderOptions
 
 SECRET = "s3cr3t"
 
 
-def _http(config: Config, dependency: str) -> HttpOptions:
-    options = config.dependencies[dependency]
-    assert isinstance(options, HttpOptions)
+def _pdf(config: Config) -> PdfOptions:
+    options = config.dependencies["pdf_service"]
+    assert isinstance(options, PdfOptions)
     return options
 
 
-def _headers(config: Config, dependency: str) -> dict[str, str]:
-    return {name: value.get_secret_value() for name, value in _http(config, dependency).headers.items()}
+def _provider(config: Config, dependency: str) -> ProviderOptions:
+    options = config.dependencies[dependency]
+    assert isinstance(options, ProviderOptions)
+    return options
 
 
 def _errors(environment: dict[str, str], path: Path | None = None) -> tuple[str, ...]:
@@ -66,58 +70,28 @@ def test_mongodb_uri_switches_mongodb_on() -> None:
 
 
 @pytest.mark.parametrize("url", ["http://pdf:8080", "http://pdf:8080/"])
-def test_pdf_service_is_asked_for_its_health(url: str) -> None:
-    assert str(_http(load({"PDF_SERVICE_URL": url}), "pdf_service").url) == "http://pdf:8080/health"
+def test_pdf_service_url_switches_the_pdf_service_on(url: str) -> None:
+    assert _pdf(load({"PDF_SERVICE_URL": url})) == PdfOptions.model_validate({"url": "http://pdf:8080/"})
 
 
 def test_a_password_in_the_pdf_services_url_is_sent_as_a_header() -> None:
-    config = load({"PDF_SERVICE_URL": "https://me:s3cr%33t@pdf:8443"})
-    assert str(_http(config, "pdf_service").url) == "https://pdf:8443/health"
-    assert _headers(config, "pdf_service") == {"Authorization": "Basic bWU6czNjcjN0"}
+    options = _pdf(load({"PDF_SERVICE_URL": "https://me:s3cr%33t@pdf:8443"}))
+    assert str(options.url) == "https://pdf:8443/"
+    assert options.headers == {"Authorization": SecretStr("Basic bWU6czNjcjN0")}
 
 
-@pytest.mark.parametrize(
-    ("variable", "dependency", "url", "headers"),
-    [
-        (
-            "FIRECRAWL_API_KEY",
-            "firecrawl",
-            "https://api.firecrawl.dev/v2/team/credit-usage",
-            {"Authorization": "Bearer s3cr3t"},
-        ),
-        (
-            "OPENROUTER_API_KEY",
-            "openrouter",
-            "https://openrouter.ai/api/v1/key",
-            {"Authorization": "Bearer s3cr3t"},
-        ),
-        (
-            "ANTHROPIC_API_KEY",
-            "anthropic",
-            "https://api.anthropic.com/v1/models",
-            {"x-api-key": "s3cr3t", "anthropic-version": "2023-06-01"},
-        ),
-        (
-            "OPENAI_API_KEY",
-            "openai",
-            "https://api.openai.com/v1/models",
-            {"Authorization": "Bearer s3cr3t"},
-        ),
-    ],
-)
-def test_an_api_key_switches_its_service_on(
-    variable: str, dependency: str, url: str, headers: dict[str, str]
-) -> None:
-    config = load({variable: SECRET})
-    assert list(config.dependencies) == [dependency]
-    assert str(_http(config, dependency).url) == url
-    assert _headers(config, dependency) == headers
+@pytest.mark.parametrize("provider", PROVIDERS, ids=lambda provider: provider.dependency)
+def test_an_api_key_switches_its_service_on(provider: Provider) -> None:
+    config = load({provider.key_variable: SECRET})
+    assert list(config.dependencies) == [provider.dependency]
+    options = _provider(config, provider.dependency)
+    assert options == OPTIONS_BY_KIND[provider.dependency].model_validate({"api_key": SECRET})
 
 
 @pytest.mark.parametrize("provider", PROVIDERS, ids=lambda provider: provider.dependency)
 def test_a_base_url_takes_the_place_of_the_services_own(provider: Provider) -> None:
     config = load({provider.key_variable: SECRET, provider.url_variable: "http://localhost:9/base/"})
-    assert str(_http(config, provider.dependency).url) == f"http://localhost:9/base{provider.path}"
+    assert str(_provider(config, provider.dependency).url) == "http://localhost:9/base/"
 
 
 def test_a_base_url_alone_switches_nothing_on() -> None:
@@ -186,7 +160,7 @@ def test_a_secret_given_twice_is_refused(variable: str, tmp_path: Path) -> None:
         ),
         (
             {"OPENAI_BASE_URL": "http://me:s3cr3t@host", "OPENAI_API_KEY": "key"},
-            "the value has a user or password in it; send them as a header, such as headers.Authorization",
+            "the value has a user or password in it; remove them",
         ),
         (
             {"MONGODB_URI": "http://me:s3cr3t@host"},

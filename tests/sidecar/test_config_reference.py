@@ -10,7 +10,9 @@ import pytest
 
 from sidecar.config import Config, load
 from sidecar.config.environment import PROVIDERS, SECRETS, VARIABLES, Provider
+from sidecar.config.model import OPTIONS_BY_KIND
 from sidecar.probes import PROBES, Probe
+from sidecar.probes.exchange.options import RouteOptions
 
 ROOT = Path(__file__).parent.parent.parent
 DOCUMENT = (ROOT / "docs" / "configuration.md").read_text()
@@ -39,9 +41,10 @@ def test_the_example_names_only_variables_that_are_read() -> None:
 
 
 @pytest.mark.parametrize("provider", PROVIDERS, ids=lambda provider: provider.dependency)
-def test_every_providers_urls_are_documented(provider: Provider) -> None:
-    assert f"`GET {provider.base_url}{provider.path}`" in DOCUMENT
-    assert f"# {provider.url_variable}={provider.base_url}\n" in ENV_EXAMPLE
+def test_every_providers_url_is_documented(provider: Provider) -> None:
+    url = str(OPTIONS_BY_KIND[provider.dependency].model_fields["url"].default).rstrip("/")
+    assert f"| `{provider.url_variable}` | `{url}` |" in DOCUMENT
+    assert f"\n# {provider.url_variable}={url}\n" in ENV_EXAMPLE
 
 
 @pytest.mark.parametrize("key", Config.model_fields)
@@ -54,6 +57,8 @@ def test_every_key_of_every_kind_is_documented(probe: type[Probe[Any]]) -> None:
     chapter = DOCUMENT.partition("### Keys of every dependency")[2].partition(f"### `kind: {probe.kind}`")
     own = chapter[2].partition("\n##")[0]
     common = chapter[0].partition("\n###")[0]
+    if issubclass(probe.options_type, RouteOptions):
+        common += DOCUMENT.partition("### Keys of every kind that speaks HTTP")[2].partition("\n###")[0]
     for key in probe.options_type.model_fields:
         assert f"\n| `{key}` |" in own + common
 

@@ -18,8 +18,10 @@ from pipeline.meter import Meter
 from sidecar.exposition import from_text
 from sidecar.health import health_document
 from sidecar.probes import HttpFindings, HttpOptions, Phase, ProbeResult, Reason
+from sidecar.redaction import Redactor
 from sidecar.registry import Registry
 from sidecar.scheduler import Scheduler
+from sidecar.state import StateMachine
 from sidecar.web import Routes
 
 NOW = 1_800_000_000.0
@@ -57,7 +59,7 @@ def write(meter: Meter, definition: Definition, labels: tuple[str, ...], amount:
 
 async def ask(registry: Registry) -> tuple[str, Any]:
     app = web.Application()
-    app.add_routes(Routes(registry, Scheduler((), lambda *_: None), now=lambda: NOW).table())
+    app.add_routes(Routes(registry, Scheduler(registry.service), Redactor(), now=lambda: NOW).table())
     async with TestClient(TestServer(app)) as client:
         text = await (await client.get("/metrics")).text()
         return text, await (await client.get("/api/health/status")).json()
@@ -79,9 +81,10 @@ def test_the_text_of_metrics_tells_the_whole_document(
         write(meter, definition, labels, amount)
     registry = Registry(spool)
     for name, (critical, runs) in dependencies.items():
-        registry.probes.declare(name, "http", HttpOptions(url="http://localhost/", critical=critical))
+        options = HttpOptions(url="http://localhost/", critical=critical)
+        series, states = registry.dependencies.series(name, "http", options), StateMachine(options)
         for result, ended_at in runs:
-            registry.probes.record(name, "http", result, ended_at)
+            series.record(result, states.observe(result), ended_at)
     text, answered = asyncio.run(ask(registry))
     meter.close()
     computed = health_document(from_text(text), NOW)

@@ -1,61 +1,42 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
-from typing import ClassVar
+from collections.abc import AsyncIterator
+from itertools import pairwise
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from prometheus_client import CollectorRegistry
 
-from sidecar.probes import Findings, Probe, ProbeOptions, ProbeResult, Reason
-from sidecar.scheduler import Scheduler, next_slot, spread
+from sidecar.probes import ProbeOptions, ProbeResult, Reason
+from sidecar.scheduler import Lanes, Retry, Scheduler, next_slot, spread
+from sidecar.service_metrics import ServiceMetrics
+from sidecar.watch import Watch
 from tests.clock import Clock
+from tests.sidecar.scripted import fail, for_ever, settle, watch
 
-
-class ScriptedProbe(Probe[ProbeOptions]):
-    kind: ClassVar[str] = "scripted"
-
-    def __init__(
-        self, name: str, action: Callable[[], Awaitable[None]], *, interval: float = 10, timeout: float = 5
-    ) -> None:
-        super().__init__(name, ProbeOptions(interval_seconds=interval, timeout_seconds=timeout))
-        self.action = action
-        self.starts: list[float] = []
-        self.running = 0
-        self.most_at_once = 0
-        self.closed = False
-
-    async def check(self, findings: Findings) -> None:
-        self.running += 1
-        self.most_at_once = max(self.most_at_once, self.running)
-        try:
-            await self.action()
-        finally:
-            self.running -= 1
-
-    async def close(self) -> None:
-        self.closed = True
+GOOD, BAD = ProbeResult(0.01), ProbeResult(0.01, Reason.CONNECT)
 
 
 class World:
     """A scheduler whose time is moved by its own sleeping: nobody waits."""
 
-    def __init__(self, *probes: ScriptedProbe) -> None:
+    def __init__(self) -> None:
         self.clock = Clock(0.0)
-        self.results: list[tuple[str, ProbeResult]] = []
+        self.registry = CollectorRegistry()
         self.sleepers: list[tuple[float, asyncio.Event]] = []
-        self.scheduler = Scheduler(
-            probes,
-            lambda probe, result: self.results.append((probe.dependency, result)),
-            clock=self.clock,
-            sleep=self.sleep,
-        )
+        self.scheduler = Scheduler(ServiceMetrics(self.registry), clock=self.clock, sleep=self.sleep)
 
     async def sleep(self, seconds: float) -> None:
         woken = asyncio.Event()
-        self.sleepers.append((self.clock.now + seconds, woken))
-        await woken.wait()
+        sleeper = (self.clock.now + seconds, woken)
+        self.sleepers.append(sleeper)
+        try:
+            await woken.wait()
+        finally:
+            if sleeper in self.sleepers:
+                self.sleepers.remove(sleeper)
 
     async def pass_time(self, seconds: float) -> None:
         end = self.clock.now + seconds
@@ -68,103 +49,125 @@ class World:
             await settle()
         self.clock.now = end
 
-
-async def settle() -> None:
-    for _ in range(20):
-        await asyncio.sleep(0)
+    async def keep(self, *watches: Watch) -> None:
+        await self.scheduler.keep(watches)
 
 
-async def nothing() -> None:
-    pass
+@pytest.fixture
+async def world() -> AsyncIterator[World]:
+    world = World()
+    yield world
+    await world.scheduler.close()
 
 
-async def for_ever() -> None:
-    await asyncio.Event().wait()
+async def test_a_probe_runs_once_an_interval(world: World) -> None:
+    one, probe, _ = watch()
+    await world.keep(one)
+    await world.pass_time(100)
+    assert 10 <= probe.runs <= 11
 
 
-async def test_a_probe_runs_once_an_interval() -> None:
-    world = World(ScriptedProbe("a", nothing, interval=10))
-    async with asyncio.TaskGroup() as group:
-        task = group.create_task(world.scheduler.run())
-        await world.pass_time(100)
-        task.cancel()
-    assert 10 <= len(world.results) <= 11
-
-
-async def test_it_is_ready_once_every_probe_has_run() -> None:
-    world = World(ScriptedProbe("a", nothing), ScriptedProbe("b", nothing))
+async def test_it_is_ready_once_every_probe_has_run(world: World) -> None:
+    await world.keep(watch("a")[0], watch("b")[0])
     assert not world.scheduler.ready
-    task = asyncio.create_task(world.scheduler.run())
     await world.pass_time(1)
     assert world.scheduler.ready
-    task.cancel()
-    await asyncio.gather(task, return_exceptions=True)
 
 
-async def test_first_runs_do_not_come_in_a_burst() -> None:
+async def test_first_runs_do_not_come_in_a_burst(world: World) -> None:
     starts: list[float] = []
-    probes = [ScriptedProbe(f"d{number}", nothing) for number in range(50)]
-    world = World(*probes)
 
     async def note() -> None:
         starts.append(world.clock.now)
 
-    for probe in probes:
-        probe.action = note
-    task = asyncio.create_task(world.scheduler.run())
+    await world.keep(*(watch(f"d{number}", note)[0] for number in range(50)))
     await world.pass_time(1.1)
-    task.cancel()
-    await asyncio.gather(task, return_exceptions=True)
     assert len(starts) == 50
     assert len({round(start, 2) for start in starts}) > 25
 
 
-async def test_a_hung_probe_delays_nobody_and_never_runs_twice_at_once() -> None:
-    hung, good = ScriptedProbe("hung", for_ever), ScriptedProbe("good", nothing)
-    world = World(hung, good)
-    task = asyncio.create_task(world.scheduler.run())
+async def test_a_hung_probe_delays_nobody_and_never_runs_twice_at_once(world: World) -> None:
+    hung, hung_probe, _ = watch("hung", for_ever)
+    good, good_probe, _ = watch("good")
+    await world.keep(hung, good)
     await world.pass_time(100)
-    task.cancel()
-    await asyncio.gather(task, return_exceptions=True)
-    assert hung.most_at_once == 1
-    assert [name for name, _ in world.results].count("good") >= 10
+    assert hung_probe.most_at_once == 1
+    assert good_probe.runs >= 10
 
 
-async def test_a_run_is_ended_at_its_deadline() -> None:
-    probe = ScriptedProbe("slow", for_ever, timeout=0.01)
-    results: list[ProbeResult] = []
-    scheduler = Scheduler([probe], lambda _, result: results.append(result))
-    task = asyncio.create_task(scheduler.run())
-    async with asyncio.timeout(5):
-        while not results:
-            await asyncio.sleep(0.001)
-    task.cancel()
-    await asyncio.gather(task, return_exceptions=True)
-    assert results[0].reason is Reason.TIMEOUT
+async def test_after_a_failure_it_looks_again_soon_and_then_less_often(world: World) -> None:
+    starts: list[float] = []
+
+    async def note_and_fail() -> None:
+        starts.append(world.clock.now)
+        await fail()
+
+    options = ProbeOptions(interval_seconds=60, timeout_seconds=5)
+    await world.keep(watch("a", note_and_fail, options)[0])
+    await world.pass_time(30)
+    gaps = [round(later - earlier) for earlier, later in pairwise(starts)]
+    assert gaps[:3] == [2, 4, 8]
 
 
-async def test_a_probe_that_raises_is_an_internal_failure_and_the_others_go_on() -> None:
-    async def broken() -> None:
-        raise RuntimeError("a defect")
+def test_the_wait_after_failures_grows_to_the_interval() -> None:
+    retry = Retry(10)
+    assert [retry.after(BAD) for _ in range(5)] == [2, 4, 8, 10, 10]
+    assert retry.after(GOOD) == 10
+    assert retry.after(BAD) == 2
 
-    world = World(ScriptedProbe("broken", broken), ScriptedProbe("good", nothing))
-    task = asyncio.create_task(world.scheduler.run())
+
+def test_an_exhausted_quota_is_not_asked_again_soon() -> None:
+    assert Retry(10).after(ProbeResult(0.01, Reason.QUOTA)) == 10
+
+
+async def test_a_run_that_outlasts_its_slot_is_counted_and_no_run_is_made_up(world: World) -> None:
+    async def overrun() -> None:
+        world.clock.advance(25)
+
+    one, probe, series = watch("slow", overrun)
+    await world.keep(one)
     await world.pass_time(100)
-    task.cancel()
-    await asyncio.gather(task, return_exceptions=True)
-    reasons = {name: result.reason for name, result in world.results}
-    assert reasons == {"broken": Reason.INTERNAL, "good": None}
+    assert probe.runs == 4
+    assert series.missed_runs == 2 * probe.runs  # 25 s of every 30 s, due each 10 s
 
 
-async def test_probes_are_closed_when_it_ends() -> None:
-    probe = ScriptedProbe("a", nothing)
-    world = World(probe)
-    task = asyncio.create_task(world.scheduler.run())
+async def test_who_met_its_deadline_waits_in_a_lane_of_its_own() -> None:
+    lanes = Lanes()
+    slow, quick = watch("slow")[0], watch("quick")[0]
+    lanes.note(slow, ProbeResult(5, Reason.TIMEOUT))
+    assert lanes.of(slow) is not lanes.of(quick)
+    lanes.note(slow, GOOD)
+    assert lanes.of(slow) is lanes.of(quick)
+
+
+async def test_who_stays_goes_on_undisturbed_and_who_goes_is_closed(world: World) -> None:
+    stays, stays_probe, _ = watch("stays")
+    goes, goes_probe, _ = watch("goes")
+    await world.keep(stays, goes)
+    await world.pass_time(25)
+    before = stays_probe.runs
+    comes, comes_probe, _ = watch("comes")
+    await world.keep(stays, comes)
+    await world.pass_time(30)
+    assert goes_probe.closed
+    assert not stays_probe.closed
+    assert stays_probe.runs - before == 3
+    assert comes_probe.runs >= 3
+
+
+async def test_close_ends_a_run_that_hangs(world: World) -> None:
+    hung, probe, _ = watch("hung", for_ever)
+    await world.keep(hung)
     await world.pass_time(1)
-    task.cancel()
-    with pytest.raises(asyncio.CancelledError):
-        await task
+    await world.scheduler.close()
     assert probe.closed
+    assert probe.running == 0
+
+
+async def test_how_late_runs_start_is_observed(world: World) -> None:
+    await world.keep(watch("a")[0])
+    await world.pass_time(25)
+    assert world.registry.get_sample_value("sidecar_probe_start_delay_seconds_count") == 3
 
 
 @given(st.text(max_size=20))

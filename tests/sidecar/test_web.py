@@ -8,8 +8,10 @@ from aiohttp import web
 
 from sidecar.exposition import from_text
 from sidecar.probes import HttpOptions, ProbeResult, Reason
+from sidecar.redaction import Redactor
 from sidecar.registry import Registry
 from sidecar.scheduler import Scheduler
+from sidecar.state import StateMachine
 from sidecar.web import Routes
 
 NOW = 1_800_000_000.0
@@ -23,13 +25,15 @@ def registry(tmp_path: Path) -> Registry:
 @pytest.fixture
 async def client(registry: Registry, aiohttp_client: Any) -> Any:
     app = web.Application()
-    app.add_routes(Routes(registry, Scheduler((), lambda *_: None), now=lambda: NOW).table())
+    app.add_routes(Routes(registry, Scheduler(registry.service), Redactor(), now=lambda: NOW).table())
     return await aiohttp_client(app)
 
 
 def watch(registry: Registry, reason: Reason | None, *, critical: bool) -> None:
-    registry.probes.declare("pdf_service", "http", HttpOptions(url="http://localhost/", critical=critical))
-    registry.probes.record("pdf_service", "http", ProbeResult(0.25, reason), NOW)
+    options = HttpOptions(url="http://localhost/", critical=critical, failures_to_down=1)
+    result = ProbeResult(0.25, reason)
+    state = StateMachine(options).observe(result)
+    registry.dependencies.series("pdf_service", "http", options).record(result, state, NOW)
 
 
 @pytest.mark.parametrize(
@@ -48,7 +52,7 @@ async def test_only_a_critical_dependency_that_is_down_answers_503(
     answer = await client.get("/api/health/status")
     document = await answer.json()
     assert (answer.status, document["status"]) == (code, status)
-    assert answer.headers["Cache-Control"] == "no-store"
+    assert answer.headers["Cache-Control"] == "no-cache"
     assert document["dependencies"]["pdf_service"]["reason"] == reason
     assert document["checked_at"] == "2027-01-15T08:00:00.000Z"
 
@@ -66,7 +70,7 @@ async def test_metrics_are_in_prometheus_text_format(registry: Registry, client:
 
 
 async def test_a_dependency_is_unknown_before_its_first_run(registry: Registry, client: Any) -> None:
-    registry.probes.declare("pdf_service", "http", HttpOptions(url="http://localhost/"))
+    registry.dependencies.series("pdf_service", "http", HttpOptions(url="http://localhost/"))
     document = await (await client.get("/api/health/status")).json()
     assert document["dependencies"]["pdf_service"]["status"] == "unknown"
     assert document["summary"] == "pdf_service has not been checked yet"

@@ -1,17 +1,14 @@
 from __future__ import annotations
 
-import asyncio
 import gzip
-import socket
-import ssl
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from typing import Any
 
 import pytest
-import trustme
 from aiohttp import web
 from aiohttp.test_utils import TestServer
+from pydantic import ValidationError
 
 from sidecar.probes import HttpOptions, HttpProbe, Phase, ProbeResult, Reason
 
@@ -26,20 +23,6 @@ async def answering(handler: Callable[[web.Request], Any]) -> AsyncIterator[str]
     app.router.add_route("*", "/", handler)
     async with TestServer(app) as server:
         yield str(server.make_url("/"))
-
-
-@asynccontextmanager
-async def saying(raw: bytes) -> AsyncIterator[str]:
-    """A server that answers any request with these bytes and closes."""
-
-    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        await reader.readuntil(b"\r\n\r\n")
-        writer.write(raw)
-        await writer.drain()
-        writer.close()
-
-    async with await asyncio.start_server(serve, "127.0.0.1", 0) as server:
-        yield f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/"
 
 
 def status(code: int) -> Callable[[web.Request], Any]:
@@ -112,33 +95,6 @@ async def test_phases_add_up_to_no_more_than_the_whole() -> None:
     assert sum(result.http.phase_seconds.values()) <= result.duration_seconds
 
 
-async def test_a_refused_connection_is_connect() -> None:
-    with socket.socket() as taken:
-        taken.bind(("127.0.0.1", 0))
-        result = await probe(f"http://127.0.0.1:{taken.getsockname()[1]}/")
-    assert result.reason is Reason.CONNECT
-    assert result.http is not None
-    assert result.http.status_code == 0
-
-
-async def test_a_name_that_does_not_resolve_is_dns() -> None:
-    assert (await probe("http://no-such-host.invalid/")).reason is Reason.DNS
-
-
-@pytest.mark.parametrize(
-    ("raw", "reason"),
-    [
-        (b"garbage\r\n\r\n", Reason.PROTOCOL),
-        (b"", Reason.PROTOCOL),
-        (b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nshort", Reason.BODY),
-        (b"HTTP/1.1 200 OK\r\nX: " + b"x" * 1_000_000 + b"\r\n\r\n", Reason.PROTOCOL),
-    ],
-)
-async def test_what_is_no_proper_answer_has_its_reason(raw: bytes, reason: Reason) -> None:
-    async with saying(raw) as url:
-        assert (await probe(url)).reason is reason
-
-
 async def test_a_body_past_the_limit_is_refused_after_decompression() -> None:
     async def bomb(_: web.Request) -> web.Response:
         return web.Response(
@@ -151,18 +107,89 @@ async def test_a_body_past_the_limit_is_refused_after_decompression() -> None:
         assert (await probe(url, max_body_bytes=4_000_000)).success
 
 
-async def test_a_certificate_nobody_vouches_for_is_tls() -> None:
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    trustme.CA().issue_cert("localhost").configure_cert(context)
+async def test_a_body_is_sent() -> None:
+    seen: list[tuple[str, str, str | None]] = []
 
-    async def serve(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        writer.close()
+    async def handler(request: web.Request) -> web.Response:
+        seen.append((request.method, await request.text(), request.headers.get("Content-Type")))
+        return web.Response()
 
-    async with await asyncio.start_server(serve, "127.0.0.1", 0, ssl=context) as server:
-        result = await probe(f"https://localhost:{server.sockets[0].getsockname()[1]}/")
-    assert result.reason is Reason.TLS
-
-
-async def test_a_detail_holds_neither_url_nor_header() -> None:
-    result = await probe("http://no-such-host.invalid/?key=s3cr3t", headers={"X-Key": "s3cr3t"})
+    async with answering(handler) as url:
+        result = await probe(
+            url, method="POST", body='{"key": "s3cr3t"}', headers={"Content-Type": "application/json"}
+        )
+    assert seen == [("POST", '{"key": "s3cr3t"}', "application/json")]
     assert "s3cr3t" not in repr(result)
+
+
+@pytest.mark.parametrize(
+    ("options", "sent"),
+    [
+        ({"username": "me", "password": "pässword"}, "Basic bWU6cMOkc3N3b3Jk"),
+        ({"bearer_token": "s3cr3t"}, "Bearer s3cr3t"),
+        ({"headers": {"Authorization": "Token s3cr3t"}}, "Token s3cr3t"),
+    ],
+)
+async def test_it_authenticates(options: dict[str, Any], sent: str) -> None:
+    async def handler(request: web.Request) -> web.Response:
+        return web.Response(status=200 if request.headers.get("Authorization") == sent else 401)
+
+    async with answering(handler) as url:
+        assert (await probe(url, **options)).success
+        assert (await probe(url)).reason is Reason.AUTH
+    assert "s3cr3t" not in repr(HttpOptions(url=url, **options))
+
+
+async def test_a_redirect_is_followed_up_to_the_limit() -> None:
+    async def handler(request: web.Request) -> web.Response:
+        left = int(request.query.get("left", "2"))
+        if left:
+            return web.Response(status=302, headers={"Location": f"/?left={left - 1}"})
+        return web.Response()
+
+    async with answering(handler) as url:
+        assert (await probe(url)).success
+        assert (await probe(url, max_redirects=2)).success
+        assert (await probe(url, max_redirects=1)).reason is Reason.PROTOCOL
+        assert (await probe(url, max_redirects=0)).reason is Reason.STATUS
+
+
+async def test_a_redirect_that_is_accepted_is_not_followed() -> None:
+    async def handler(_: web.Request) -> web.Response:
+        return web.Response(status=302, headers={"Location": "/elsewhere"})
+
+    async with answering(handler) as url:
+        result = await probe(url, accepted_status_codes=(302,))
+    assert result.success
+
+
+async def test_the_trace_tells_the_steps_without_path_query_and_headers() -> None:
+    async with answering(status(200)) as url:
+        result = await probe(f"{url}?key=s3cr3t", headers={"X-Key": "s3cr3t"})
+    port = url.rstrip("/").rpartition(":")[2]
+    assert [event.text for event in result.trace] == [
+        f"connecting to 127.0.0.1:{port}",
+        "answered 200",
+    ]
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"username": "me"},
+        {"password": "secret"},
+        {"username": "me", "password": "secret", "bearer_token": "secret"},
+        {"bearer_token": "secret", "headers": {"authorization": "secret"}},
+        {"bearer_token": "two\nlines"},
+        {"method": "HEAD", "body_must_match": "ok"},
+        {"json_must_exist": ("$.a",), "max_body_bytes": 8 * 1024 * 1024},
+        {"proxy": "https://proxy:3128"},
+        {"proxy": "http://proxy:3128/path"},
+        {"proxy_username": "me", "proxy_password": "secret"},
+        {"proxy": "http://proxy:3128", "proxy_username": "me"},
+    ],
+)
+def test_options_that_contradict_each_other_are_refused(options: dict[str, Any]) -> None:
+    with pytest.raises(ValidationError) as refused:
+        HttpOptions(url="http://localhost/", **options)
+    assert "secret" not in str(refused.value)
