@@ -7,8 +7,13 @@ import pytest
 from hypothesis import settings
 
 HERE = Path(__file__).parent
-RUN_APART = (HERE / "e2e", HERE / "pipeline" / "demo")
-"""Tests of whole processes, of real servers, and of the stand-ins, which are servers."""
+RUN_APART = (
+    HERE / "e2e",
+    HERE / "pipeline" / "demo",
+    HERE / "sidecar" / "probes" / "test_every_kind.py",
+    HERE / "sidecar" / "probes" / "test_http_hostile.py",
+)
+"""Tests of whole processes, of real servers (the stand-ins are some), and of targets that hang."""
 
 settings.register_profile("quick", max_examples=50)
 settings.load_profile("quick")

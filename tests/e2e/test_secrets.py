@@ -59,7 +59,7 @@ dependencies:
       Authorization: "Bearer {MARK}-bearer"
       X-Key: {{file: {folder}/header}}
       Cookie: "session={MARK}-cookie"
-  basic: {{kind: http, url: "{url}/", username: "{MARK}-user", password: "{MARK}-password"}}
+  basic: {{kind: http, url: "{url}/", username: "probe-user", password: "{MARK}-password"}}
   bearer: {{kind: http, url: "{url}/", bearer_token: "{MARK}-bearer-token"}}
   proxied:
     kind: http

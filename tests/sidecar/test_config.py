@@ -140,6 +140,9 @@ def test_every_kind_hides_its_secrets_and_takes_them_from_files(probe: Any) -> N
             assert f"{name}_file" in file_keys(probe.kind)
 
 
+PASTED = (f"http://me:{SECRET}@x y", f"me:{SECRET}@host", f"[{SECRET}]", f"{{x: {SECRET}}}")
+
+
 @pytest.mark.parametrize("path", sorted(CONFIGS.glob("good-*.yml")), ids=lambda path: path.name)
 def test_a_secret_in_any_place_of_a_good_file_is_in_no_error(path: Path, tmp_path: Path) -> None:
     """Each line in turn gets the secret for its value, as somebody who pastes it there would do."""
@@ -148,14 +151,14 @@ def test_a_secret_in_any_place_of_a_good_file_is_in_no_error(path: Path, tmp_pat
         # These hold nothing secret, and a wrong value is what the user must see.
         if ":" not in line or line.split(":")[0].strip() in _NEVER_SECRET:
             continue
-        for pasted in (f"http://me:{SECRET}@x y", f"me:{SECRET}@host", f"[{SECRET}]", f"{{x: {SECRET}}}"):
-            changed = [*lines[:number], f"{line.partition(':')[0]}: {pasted}", *lines[number + 1 :]]
-            (tmp_path / "sidecar.yml").write_text("\n".join(changed))
-            try:
-                shown = repr(load({}, tmp_path / "sidecar.yml"))
-            except ConfigError as error:
-                shown = f"{error!r} {error!s}"
-            assert SECRET not in shown, line
+        pasted = PASTED[number % len(PASTED)]
+        changed = [*lines[:number], f"{line.partition(':')[0]}: {pasted}", *lines[number + 1 :]]
+        (tmp_path / "sidecar.yml").write_text("\n".join(changed))
+        try:
+            shown = repr(load({}, tmp_path / "sidecar.yml"))
+        except ConfigError as error:
+            shown = f"{error!r} {error!s}"
+        assert SECRET not in shown, line
 
 
 _NEVER_SECRET = frozenset(

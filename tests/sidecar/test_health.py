@@ -10,6 +10,7 @@ from pipeline import metrics as worker
 from pipeline.definitions import Definition, HistogramDefinition
 from sidecar import metrics
 from sidecar.health import health_document
+from sidecar.state import DependencyState
 
 NOW = 1_800_000_000.0
 
@@ -41,7 +42,7 @@ class Snapshot:
         last_run: float = NOW,
     ) -> Snapshot:
         self.add(metrics.DEPENDENCY_INFO, 1, dependency=name, kind="http", critical=critical)
-        for each in metrics.DependencyState:
+        for each in DependencyState:
             self.add(metrics.DEPENDENCY_STATE, float(each == state), dependency=name, state=each.value)
         if reason:
             self.add(metrics.PROBE_FAILURE_REASON, 1, dependency=name, reason=reason)
