@@ -59,7 +59,7 @@ def write(meter: Meter, definition: Definition, labels: tuple[str, ...], amount:
 
 async def ask(registry: Registry) -> tuple[str, Any]:
     app = web.Application()
-    app.add_routes(Routes(registry, Scheduler(registry.service), Redactor(), now=lambda: NOW).table())
+    app.add_routes(Routes(registry, Scheduler(registry.service), Redactor(), Documents(registry, now=lambda: NOW)).table())
     async with TestClient(TestServer(app)) as client:
         text = await (await client.get("/metrics")).text()
         return text, await (await client.get("/api/health/status")).json()
@@ -82,9 +82,9 @@ def test_the_text_of_metrics_tells_the_whole_document(
     registry = Registry(spool)
     for name, (critical, runs) in dependencies.items():
         options = HttpOptions(url="http://localhost/", critical=critical)
-        series, states = registry.dependencies.series(name, "http", options), StateMachine(options)
+        counted, states = registry.dependencies.series(name, "http", options), StateMachine(options)
         for result, ended_at in runs:
-            series.record(result, states.observe(result), ended_at)
+            counted.record(result, states.observe(result), ended_at)
     text, answered = asyncio.run(ask(registry))
     meter.close()
     computed = health_document(from_text(text), NOW)
