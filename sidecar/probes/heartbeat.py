@@ -5,7 +5,7 @@ from __future__ import annotations
 import hmac
 import time
 from collections.abc import Callable
-from typing import Annotated, ClassVar, Final, Literal
+from typing import Annotated, ClassVar, Final, Literal, Self
 
 from pydantic import Field
 
@@ -54,6 +54,10 @@ class HeartbeatProbe(Probe[HeartbeatOptions]):
         """Note a beat at `now`, a time of the probe's clock; None: this moment."""
         self._last = max(self._last, self._clock() if now is None else now)
         self._beaten = True
+
+    def inherit(self, before: Self) -> None:
+        """The last beat was one, whatever the options were."""
+        self._last, self._beaten = before._last, before._beaten
 
     async def check(self, findings: Findings) -> None:
         """Look at the time of the last beat.

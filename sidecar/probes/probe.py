@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from abc import ABC, abstractmethod
 from collections.abc import Iterable
-from typing import Annotated, Any, ClassVar, Generic, TypeVar
+from typing import Annotated, Any, ClassVar, Generic, Self, TypeVar
 
 import structlog
 from pydantic import AnyUrl, BaseModel, ConfigDict, Field
@@ -88,6 +88,9 @@ class Probe(ABC, Generic[OptionsT]):
             log.exception("probe.raised", dependency=self.dependency, kind=self.kind)
             return findings.result(Reason.INTERNAL, type(error).__name__)
         return findings.result()
+
+    def inherit(self, before: Self) -> None:
+        """Take over what another probe of this kind and dependency knew, when only its options changed."""
 
     async def close(self) -> None:
         """Give back what the probe holds; it is not run again."""

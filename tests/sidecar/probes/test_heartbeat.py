@@ -80,3 +80,16 @@ def test_a_beat_counts_with_the_right_token_only(
 ) -> None:
     probe = heartbeat(Clock(), token=None if token is None else SecretStr(token))
     assert probe.accepts(given) is accepted
+
+
+async def test_a_beat_counts_after_the_options_have_changed() -> None:
+    clock = Clock()
+    before = HeartbeatProbe("job", HeartbeatOptions(every_seconds=100), clock=clock)
+    clock.advance(50)
+    before.beat()
+    after = HeartbeatProbe("job", HeartbeatOptions(every_seconds=60, grace_seconds=0), clock=clock)
+    after.inherit(before)
+    clock.advance(59)
+    assert (await after.run()).success
+    clock.advance(2)
+    assert (await after.run()).reason is Reason.TIMEOUT
