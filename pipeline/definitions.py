@@ -86,6 +86,8 @@ class GaugeDefinition(Definition):
     type: ClassVar[str] = "gauge"
 
     mode: GaugeMode = GaugeMode.MOST_RECENT
+    kept_in_fork: bool = False
+    """A forked child begins with its parent's value: it describes something that the child has too."""
 
     def bind(self, registry: CollectorRegistry) -> prometheus_client.Gauge:
         return prometheus_client.Gauge(self.name, self.help, self.label_names, registry=registry)

@@ -7,7 +7,7 @@ import logging
 import os
 import threading
 import weakref
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily, Metric
@@ -37,6 +37,7 @@ class Meter(Collector):
         # Re-entrant: a signal handler may count while its own thread is counting.
         self._lock = threading.RLock()
         self._values: dict[tuple[str, str], Value] = {}
+        self._kept_in_fork: list[Value] = []
         self._counters: dict[CounterDefinition, dict[tuple[str, ...], Counter]] = {}
         self._gauges: dict[GaugeDefinition, dict[tuple[str, ...], Gauge]] = {}
         self._histograms: dict[HistogramDefinition, dict[tuple[str, ...], Histogram]] = {}
@@ -66,6 +67,8 @@ class Meter(Collector):
             series = self._gauges.setdefault(definition, {})
             if label_values not in series:
                 current = self._value(definition, f"gauge_{definition.mode}", definition.name, label_values)
+                if definition.kept_in_fork:
+                    self._kept_in_fork.append(current)
                 series[label_values] = Gauge(self._lock, current)
             return series[label_values]
 
@@ -92,21 +95,25 @@ class Meter(Collector):
     def collect(self) -> Iterable[Metric]:
         """This worker's families, as they are now."""
         with self._lock:
-            for counter, counters in self._counters.items():
-                counts = CounterMetricFamily(counter.family, counter.help, labels=counter.label_names)
-                for labels, one_counter in counters.items():
-                    counts.add_metric(labels, one_counter.value)
-                yield counts
-            for gauge, gauges in self._gauges.items():
-                levels = GaugeMetricFamily(gauge.name, gauge.help, labels=gauge.label_names)
-                for labels, one_gauge in gauges.items():
-                    levels.add_metric(labels, one_gauge.value)
-                yield levels
-            for histogram, histograms in self._histograms.items():
-                spread = HistogramMetricFamily(histogram.name, histogram.help, labels=histogram.label_names)
-                for labels, one_histogram in histograms.items():
-                    spread.add_metric(labels, one_histogram.cumulative(), one_histogram.sum)
-                yield spread
+            # As a list: whoever takes the first family and no other must not hold the lock.
+            return list(self._families())
+
+    def _families(self) -> Iterator[Metric]:
+        for counter, counters in self._counters.items():
+            counts = CounterMetricFamily(counter.family, counter.help, labels=counter.label_names)
+            for labels, one_counter in counters.items():
+                counts.add_metric(labels, one_counter.value)
+            yield counts
+        for gauge, gauges in self._gauges.items():
+            levels = GaugeMetricFamily(gauge.name, gauge.help, labels=gauge.label_names)
+            for labels, one_gauge in gauges.items():
+                levels.add_metric(labels, one_gauge.value)
+            yield levels
+        for histogram, histograms in self._histograms.items():
+            spread = HistogramMetricFamily(histogram.name, histogram.help, labels=histogram.label_names)
+            for labels, one_histogram in histograms.items():
+                spread.add_metric(labels, one_histogram.cumulative(), one_histogram.sum)
+            yield spread
 
     def close(self) -> None:
         """Give the lease back; counting goes on in memory alone."""
@@ -151,11 +158,17 @@ class Meter(Collector):
         self._lock.release()
 
     def after_fork_in_child(self) -> None:
-        """The parent keeps its counts, files and lease; the child begins with its own, at 0."""
+        """The parent keeps its counts, files and lease; the child begins with its own, at 0.
+
+        A gauge that describes what the child has inherited, such as a breaker's state, goes on.
+        """
         directory = None if self._spool is None else self._spool.directory
         self._leave_spool()
+        kept = [(value, value.amount) for value in self._kept_in_fork]
         for value in self._values.values():
             value.amount = 0.0
+        for value, amount in kept:
+            value.amount = amount
         if directory is not None:
             try:
                 self._spool = WorkerSpool(directory)

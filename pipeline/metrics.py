@@ -117,6 +117,7 @@ CIRCUIT_BREAKER_STATE = GaugeDefinition(
     help="Live workers whose breaker for this dependency is in this state.",
     labels=(_DEPENDENCY, Label("state", _BREAKER_STATES)),
     mode=GaugeMode.LIVE_SUM,
+    kept_in_fork=True,
 )
 CIRCUIT_BREAKER_CALLS = CounterDefinition(
     name="circuit_breaker_calls_total",

@@ -126,12 +126,15 @@ class _Reader:
         except (OSError, ValueError) as error:
             reason = error.strerror if isinstance(error, OSError) else "no valid path"
             return self._refuse(
-                file_key, repr(path), f"cannot be read ({reason})", "name a file that this user can read"
+                file_key,
+                _shown_path(path),
+                f"cannot be read ({reason})",
+                "name a file that this user can read",
             )
         if len(content) > _MAX_KEY_FILE_BYTES:
             return self._refuse(
                 file_key,
-                repr(path),
+                _shown_path(path),
                 f"is longer than {_MAX_KEY_FILE_BYTES} bytes",
                 "put the key alone into it",
             )
@@ -159,3 +162,8 @@ def _shown(url: SplitResult) -> str:
     except ValueError:
         host = None
     return repr(f"{url.scheme}://{host}") if url.scheme and host else _HIDDEN
+
+
+def _shown_path(path: str) -> str:
+    """What does not begin as a path does may be the key itself, put where its file's path belongs."""
+    return repr(path) if path.startswith(("/", "./", "../")) else "the file"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from prometheus_client import Metric
 from prometheus_client.registry import Collector
@@ -47,7 +47,12 @@ class DependencySeries:
         )
 
     def reconfigured(self, kind: str, options: ProbeOptions) -> None:
-        """The same dependency, watched in another way: what was counted stays."""
+        """The same dependency, watched in another way: what was counted stays.
+
+        What another kind of probe found last says nothing about this one.
+        """
+        if kind != self.kind:
+            self._tally = replace(self._tally, state=DependencyState.UNKNOWN, last=None)
         self.kind = kind
         self.options = options
 

@@ -38,6 +38,8 @@ def set_up_logs(level: str, log_format: str, redactor: Redactor) -> None:
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(_CleanFormatter(redactor))
     logging.basicConfig(level=max(threshold, logging.WARNING), handlers=[handler], force=True)
+    # A library's warning can quote what it was given, and would go to standard error as it is.
+    logging.captureWarnings(capture=True)
 
 
 class _CleanFormatter(logging.Formatter):

@@ -9,7 +9,11 @@ from typing import Final
 
 import structlog
 
-from sidecar.config import ListenAddress
+from sidecar.probes.address import Address
+from sidecar.probes.exchange.connect import connect
+from sidecar.probes.exchange.resolve import resolve
+from sidecar.probes.exchange.route import IpPreference
+from sidecar.probes.result import ProbeFailure
 
 log = structlog.get_logger()
 
@@ -22,7 +26,7 @@ class Reference:
 
     def __init__(self, addresses: Sequence[str], *, clock: Callable[[], float] = time.monotonic) -> None:
         """`addresses` are `host:port`; none: the network is taken to be there."""
-        self._addresses = tuple(ListenAddress.parse(address) for address in addresses)
+        self._addresses = tuple(Address.parse(address) for address in addresses)
         self._clock = clock
         self._asking: asyncio.Task[bool] | None = None
         self._answered_at = -_REMEMBERED_SECONDS
@@ -49,7 +53,7 @@ class Reference:
         return answer
 
 
-async def _any_answers(addresses: Sequence[ListenAddress]) -> bool:
+async def _any_answers(addresses: Sequence[Address]) -> bool:
     attempts = [asyncio.create_task(_answers(address)) for address in addresses]
     try:
         for attempt in asyncio.as_completed(attempts):
@@ -62,11 +66,13 @@ async def _any_answers(addresses: Sequence[ListenAddress]) -> bool:
         await asyncio.gather(*attempts, return_exceptions=True)
 
 
-async def _answers(address: ListenAddress) -> bool:
+async def _answers(address: Address) -> bool:
+    """Whether somebody takes the connection; names are looked up where a hung lookup holds up nobody else."""
     try:
         async with asyncio.timeout(_CONNECT_SECONDS):
-            _, writer = await asyncio.open_connection(address.host, address.port)
-    except OSError:  # a TimeoutError is one
+            found = await resolve(address.host, address.port, IpPreference.ANY)
+            sock = await connect(found)
+    except (ProbeFailure, OSError):  # a TimeoutError is an OSError
         return False
-    writer.close()
+    sock.close()
     return True

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from typing import Final
-from urllib.parse import quote, urlsplit
+from urllib.parse import parse_qsl, quote, unquote, urlsplit
 
 from pydantic import AnyUrl, BaseModel, SecretStr
 
@@ -63,15 +63,19 @@ def secrets_of(value: object) -> Iterator[str]:
 
 
 def _parts(secret: str) -> Iterator[str]:
-    """A secret as a whole, and what of it alone gives it away: the token of a scheme, a URI's password."""
+    """A secret as a whole, and what of it alone gives it away: a token, a URI's password and query."""
     yield secret
     scheme, _, token = secret.partition(" ")
     if token and scheme.isalpha():
         yield token
-    if "://" in secret:
-        try:
-            password = urlsplit(secret).password
-        except ValueError:
-            return
-        if password:
-            yield password
+    if "://" not in secret:
+        return
+    try:
+        parts = urlsplit(secret)
+        password = parts.password
+    except ValueError:
+        return
+    if password:
+        yield from (password, unquote(password))
+    for _, value in parse_qsl(parts.query):
+        yield value

@@ -9,9 +9,13 @@ import time
 from collections.abc import Awaitable, Callable, Iterable
 from typing import Final
 
+import structlog
+
 from sidecar.probes import ProbeResult, Reason
 from sidecar.service_metrics import ServiceMetrics
 from sidecar.watch import Watch
+
+log = structlog.get_logger()
 
 MAX_CONCURRENT_RUNS: Final = 256
 MAX_CONCURRENT_RUNS_OF_THE_SLOW: Final = 256
@@ -82,7 +86,7 @@ class Scheduler:
             await self._sleep(max(0.0, due - self._clock()))
             async with self._lanes.of(watch):
                 self._metrics.run_started(late_seconds=self._clock() - due)
-                result = await watch.look()
+                result = await _look(watch)
             self._lanes.note(watch, result)
             now = self._clock()
             if due == slot:
@@ -92,6 +96,15 @@ class Scheduler:
                 slot += missed * interval
                 watch.missed(missed)
             due = min(slot, now + retry.after(result))
+
+
+async def _look(watch: Watch) -> ProbeResult:
+    try:
+        return await watch.look()
+    except Exception:
+        # A defect of ours in what comes after a run: it must not end the watch.
+        log.exception("watch.raised", dependency=watch.name)
+        return ProbeResult(0.0, Reason.INTERNAL)
 
 
 class Retry:

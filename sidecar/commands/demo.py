@@ -13,6 +13,7 @@ from sidecar.commands.stopping import run_until_stopped
 from sidecar.config import ConfigError, ListenAddress
 from sidecar.demo.children import ChildError
 from sidecar.demo.demo import Demo, demo, health_document
+from sidecar.redaction import Redactor
 
 _ANY_FREE_PORT: Final = ListenAddress("127.0.0.1", 0)
 _SOURCE_POSTINGS: Final = Path(__file__).parents[2] / "examples" / "postings"
@@ -52,13 +53,22 @@ def run(arguments: argparse.Namespace) -> int:
     if not jobs.exists():
         raise ConfigError((f"--jobs: {jobs} does not exist; give a posting or a directory of them",))
     listen = listen_address(arguments) or (_ANY_FREE_PORT if arguments.once else None)
-    return run_until_stopped(_demo(jobs, arguments.output, listen, once=arguments.once))
+    work = _demo(jobs, arguments.output, listen, arguments.redactor, once=arguments.once)
+    return run_until_stopped(work, is_service=not arguments.once)
 
 
-async def _demo(jobs: Path, output: Path | None, listen: ListenAddress | None, *, once: bool) -> int:
+async def _demo(
+    jobs: Path, output: Path | None, listen: ListenAddress | None, redactor: Redactor, *, once: bool
+) -> int:
     try:
         async with demo(
-            jobs=jobs, output=output, listen=listen, environment=os.environ, once=once, say=_say
+            jobs=jobs,
+            output=output,
+            listen=listen,
+            environment=os.environ,
+            redactor=redactor,
+            once=once,
+            say=_say,
         ) as running:
             if not once:
                 _say(_banner(running))

@@ -8,14 +8,18 @@ import os
 import sys
 import urllib.error
 import urllib.request
+from http.client import HTTPException
 from typing import Any, cast
 
+from sidecar.config.errors import one_line
 from sidecar.health import HealthDocument, Status
 
 _TIMEOUT_SECONDS = 5.0
 _MAX_DOCUMENT_BYTES = 4 * 1024 * 1024
 _EXIT_STATUS = {Status.HEALTHY: 0, Status.DEGRADED: 1, Status.UNHEALTHY: 2}
 _DEFAULT_LISTEN = "127.0.0.1:9747"
+_OPENER = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+"""Asks the sidecar itself: no proxy has a way to this machine's own addresses."""
 
 
 def add_to(commands: argparse._SubParsersAction[Any]) -> None:
@@ -29,16 +33,17 @@ def add_to(commands: argparse._SubParsersAction[Any]) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    url = arguments.url or f"http://{os.environ.get('SIDECAR_LISTEN') or _DEFAULT_LISTEN}"
+    url = arguments.url or f"http://{os.environ.get('SIDECAR_LISTEN', '').strip() or _DEFAULT_LISTEN}"
     try:
         document = _fetch(url.rstrip("/"))
         lines = _table(document)
         status = _EXIT_STATUS[Status(document["status"])]
-    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
-        reason = getattr(error, "reason", None) or error
+    except (OSError, HTTPException, ValueError, KeyError, TypeError, AttributeError) as error:
+        reason = one_line(str(getattr(error, "reason", None) or error).strip())
         print(f"no health document from {url}: {reason}; is the sidecar running?", file=sys.stderr)  # noqa: T201
         return 2
-    print("\n".join(lines))  # noqa: T201
+    # A worker can write any name into the spool; none of them may steer the terminal.
+    print("\n".join(map(one_line, lines)))  # noqa: T201
     return status
 
 
@@ -46,7 +51,7 @@ def _fetch(url: str) -> HealthDocument:
     if not url.startswith(("http://", "https://")):
         raise ValueError("the URL must begin with http:// or https://")
     try:
-        answer = urllib.request.urlopen(f"{url}/api/health/status", timeout=_TIMEOUT_SECONDS)  # noqa: S310
+        answer = _OPENER.open(f"{url}/api/health/status", timeout=_TIMEOUT_SECONDS)
     except urllib.error.HTTPError as error:
         if error.code != 503:  # what an unhealthy sidecar answers, with the document
             raise

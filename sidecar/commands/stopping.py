@@ -9,31 +9,41 @@ import threading
 from collections.abc import Coroutine
 from typing import Any, Final
 
-EXIT_STOPPED: Final = 0
-"""Being told to stop is how a service ends well."""
-
 _STOP_WITHIN_SECONDS: Final = 4.0
 
 
-def run_until_stopped(work: Coroutine[Any, Any, int]) -> int:
-    """The exit status of `work`, or `EXIT_STOPPED` when a signal cancelled it."""
-    return asyncio.run(_cancellable(work))
+_KILLED_BY: Final = 128
 
 
-async def _cancellable(work: Coroutine[Any, Any, int]) -> int:
+def run_until_stopped(work: Coroutine[Any, Any, int], *, is_service: bool = True) -> int:
+    """The exit status of `work`, or what says that a signal ended it.
+
+    To be told to stop is how a service ends well: 0. Work that had an end of its own to reach has not
+    reached it: 128 + the signal's number.
+    """
+    return asyncio.run(_cancellable(work, is_service=is_service))
+
+
+async def _cancellable(work: Coroutine[Any, Any, int], *, is_service: bool) -> int:
     task = asyncio.ensure_future(work)
     loop = asyncio.get_running_loop()
+    told: list[int] = []
+
+    def stop(signal_number: int) -> None:
+        told.append(0 if is_service else _KILLED_BY + signal_number)
+        _stop(task, told[0])
+
     for signal_number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(signal_number, _stop, task)
+        loop.add_signal_handler(signal_number, stop, signal_number)
     try:
         return await task
     except asyncio.CancelledError:
-        return EXIT_STOPPED
+        return told[0]
 
 
-def _stop(task: asyncio.Future[int]) -> None:
+def _stop(task: asyncio.Future[int], status: int) -> None:
     # A driver's thread that waits for a hung server can't be interrupted, and nobody should wait for it.
-    watchdog = threading.Timer(_STOP_WITHIN_SECONDS, os._exit, (EXIT_STOPPED,))
+    watchdog = threading.Timer(_STOP_WITHIN_SECONDS, os._exit, (status,))
     watchdog.daemon = True
     watchdog.start()
     task.cancel()

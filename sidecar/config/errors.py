@@ -63,8 +63,8 @@ def hidden(value: object) -> str:
 
 
 def shown_path(path: str) -> str:
-    # Without a slash it may be the secret itself, put where the path of its file belongs.
-    return shown(path) if "/" in path and "@" not in path and "://" not in path else "the file"
+    # What does not begin as a path does may be the secret itself, put where its file's path belongs.
+    return shown(path) if path.startswith(("/", "./", "../")) and "@" not in path else "the file"
 
 
 def one_line(text: str) -> str:

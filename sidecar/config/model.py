@@ -15,6 +15,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, PlainSerializ
 from pipeline.metrics import DEPENDENCY_NAME
 from sidecar.config.errors import shown
 from sidecar.probes import PROBES, ProbeOptions
+from sidecar.probes.address import AddressText
 from sidecar.probes.probe import Seconds
 
 OPTIONS_BY_KIND: Final[Mapping[str, type[ProbeOptions]]] = {
@@ -93,12 +94,6 @@ def _dependency_name(name: str) -> str:
     return name
 
 
-def _reference_address(text: str) -> str:
-    if ListenAddress.parse(text).port == 0:
-        raise ValueError(f"{shown(text)} has port 0; write a port that somebody listens on, such as 53")
-    return text
-
-
 def _origin(text: str) -> str:
     if text != "*" and not _ORIGIN.fullmatch(text):
         raise ValueError(
@@ -144,7 +139,7 @@ class Config(BaseModel):
         description="What is probed, by name; each has a `kind`.",
     )
 
-    reference_addresses: tuple[Annotated[str, AfterValidator(_reference_address)], ...] = Field(
+    reference_addresses: tuple[AddressText, ...] = Field(
         default=(),
         max_length=16,
         description="`host:port` of services that are up when anything is; while none can be reached, "

@@ -66,6 +66,7 @@ async def demo(
     output: Path | None,
     listen: ListenAddress | None,
     environment: Mapping[str, str],
+    redactor: Redactor,
     once: bool,
     say: Say,
 ) -> AsyncIterator[Demo]:
@@ -77,6 +78,7 @@ async def demo(
         listen: where the sidecar serves; None for what SIDECAR_LISTEN says.
         environment: what the user's shell gives; of the sidecar's variables only where to listen and
             which MongoDB to use count, the others are the demo's own.
+        redactor: learns the secrets of the demo's configuration.
         once: the worker ends when its jobs are done, instead of starting over.
         say: told, line by line, what a person wants to know.
 
@@ -95,6 +97,8 @@ async def demo(
             **dict.fromkeys(API_KEYS, _DEMO_KEY),
             **_variables(stand_ins),
             "SIDECAR_SPOOL": str(folder / "spool"),
+            # Stand-ins are on this machine, wherever a proxy leads.
+            **dict.fromkeys(("NO_PROXY", "no_proxy"), "127.0.0.1,localhost"),
             "HEALTH_CHECK_INTERVAL": _PROBE_INTERVAL_SECONDS,
             "HEALTH_CHECK_TIMEOUT": _PROBE_TIMEOUT_SECONDS,
         }
@@ -105,7 +109,7 @@ async def demo(
         config = load(pointed)
         if listen is not None:
             config = config.model_copy(update={"listen": listen})
-        url = await stack.enter_async_context(serving(config, Redactor()))
+        url = await stack.enter_async_context(serving(config, redactor))
         files = folder / "output" if output is None else output
         command = [sys.executable, "-m", "pipeline", "run", str(jobs), "--output", str(files)]
         if not once:

@@ -20,10 +20,15 @@ class Samples:
 
     def __init__(self, families: Iterable[Metric]) -> None:
         self._by_name: dict[str, list[tuple[Labels, float]]] = {}
+        self._by_dependency: dict[tuple[str, str], list[tuple[Labels, float]]] = {}
         for family in families:
             for sample in family.samples:
                 if math.isfinite(sample.value):
                     self._by_name.setdefault(sample.name, []).append((sample.labels, sample.value))
+                    dependency = sample.labels.get("dependency")
+                    if dependency is not None:
+                        of_one = self._by_dependency.setdefault((sample.name, dependency), [])
+                        of_one.append((sample.labels, sample.value))
 
     def series(self, definition: Definition, **labels: str) -> Iterator[tuple[Labels, float]]:
         """Every series of the metric that has these labels."""
@@ -54,7 +59,14 @@ class Samples:
         )
 
     def _named(self, name: str, labels: Labels) -> Iterator[tuple[Labels, float]]:
-        for found, value in self._by_name.get(name, ()):
+        # Without the second index a document of N dependencies would take N² steps.
+        dependency = labels.get("dependency")
+        candidates = (
+            self._by_name.get(name, ())
+            if dependency is None
+            else self._by_dependency.get((name, dependency), ())
+        )
+        for found, value in candidates:
             if all(found.get(label) == wanted for label, wanted in labels.items()):
                 yield found, value
 

@@ -8,6 +8,8 @@ from __future__ import annotations
 import errno
 import math
 import re
+import threading
+import warnings
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Final, Literal
 
@@ -44,7 +46,25 @@ class MongodbOptions(ProbeOptions):
             raise ValueError("the value is not a MongoDB URI; begin it with mongodb:// or mongodb+srv://")
         if not _URI.fullmatch(text):
             raise ValueError("the value names no host or has a space in it; write it as mongodb://host:27017")
+        if text.startswith("mongodb://") and not _is_understood(text):
+            raise ValueError(
+                "the value is not understood by the driver; percent-encode user and password, check port and"
+                " options"
+            )
         return uri
+
+
+def _is_understood(uri: str) -> bool:
+    """Whether the driver takes it; a name to look up first (`mongodb+srv`) it can only judge later."""
+    from pymongo.errors import PyMongoError
+    from pymongo.uri_parser import parse_uri
+
+    try:
+        with warnings.catch_warnings(action="ignore"):
+            parse_uri(uri, validate=True)
+    except (PyMongoError, ValueError, OSError):
+        return False
+    return True
 
 
 class MongodbProbe(Probe[MongodbOptions]):
@@ -82,8 +102,9 @@ class MongodbProbe(Probe[MongodbOptions]):
 
     async def close(self) -> None:
         if self._client is not None:
-            self._client.close()
-            self._client = None
+            client, self._client = self._client, None
+            # It says goodbye over the network: to a hung server for as long as the socket's timeout.
+            threading.Thread(target=client.close, name="mongodb close", daemon=True).start()
 
     async def _check_replica_set(
         self, client: AsyncIOMotorClient[dict[str, Any]], findings: Findings

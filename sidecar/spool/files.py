@@ -22,6 +22,9 @@ _FILE_NAME: Final = re.compile(
     r"(?:(?P<type>counter|histogram|summary)|gauge_(?P<mode>(?:live)?(?:all|min|max|sum|mostrecent)))"
     r"_(?P<worker>.+)\.db"
 )
+_METRIC_NAME: Final = re.compile(r"[a-zA-Z_:][a-zA-Z0-9_:]*")
+_LABEL_NAME: Final = re.compile(r"(?!__)[a-zA-Z_][a-zA-Z0-9_]*")
+_SUFFIXES: Final = frozenset({"", "_total", "_bucket", "_sum", "_count", "_created"})
 _HEADER_BYTES: Final = 8
 _LENGTH: Final = struct.Struct("i")
 _VALUE: Final = struct.Struct("dd")
@@ -88,6 +91,8 @@ def _read_bytes(path: Path) -> bytes:
         raise BadFileError(error.strerror or "cannot be opened") from error
     try:
         return _read_used(fd)
+    except OSError as error:
+        raise BadFileError(error.strerror or "cannot be read") from error
     finally:
         os.close(fd)
 
@@ -134,7 +139,18 @@ def _entry(key: bytes, value: float, timestamp: float) -> Entry:
     texts = (family, sample, help_text, *(text for pair in pairs for text in pair))
     if not all(isinstance(text, str) for text in texts):
         raise BadFileError("a key whose parts are not all text")
-    return Entry(family, sample, pairs, help_text, value, timestamp)
+    suffix = sample.removeprefix(family)
+    if not _METRIC_NAME.fullmatch(family) or not sample.startswith(family) or suffix not in _SUFFIXES:
+        raise BadFileError("a sample that is not named for its metric")
+    if not all(_LABEL_NAME.fullmatch(name) for name, _ in pairs):
+        raise BadFileError("a label without a proper name")
+    labels_shown = tuple((name, _encodable(text)) for name, text in pairs)
+    return Entry(family, sample, labels_shown, _encodable(help_text), value, timestamp)
+
+
+def _encodable(text: str) -> str:
+    """JSON can hold half of a surrogate pair, which no exposition can; it becomes a question mark."""
+    return text if text.isascii() else text.encode("utf-8", "replace").decode()
 
 
 def _check_bounds(entries: tuple[Entry, ...]) -> None:

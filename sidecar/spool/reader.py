@@ -29,22 +29,30 @@ class SpoolReader:
     def __init__(self, directory: Path) -> None:
         self._directory = directory
         self._told: set[str] = set()
+        self._last_good: dict[Path, MetricFile] = {}
 
     def read(self) -> SpoolReading:
-        """Look at every file once. A bad file is left out, counted, and told of in the log once."""
+        """Look at every file once.
+
+        A bad file is counted, and told of in the log once. What was last read of it before it went bad
+        stays in, so that no counter ever goes backwards.
+        """
         leases = Leases.of(self._directory)
-        files: list[MetricFile] = []
+        files: dict[Path, MetricFile] = {}
         paths = sorted(self._directory.glob("*.db"))
         unreadable = 0
         for path in paths:
             try:
-                files.append(read_file(path))
+                files[path] = read_file(path)
             except FileNotFoundError:
                 continue
             except BadFileError as error:
                 unreadable += 1
                 self._tell_once(path, error)
-        counted = (file for file in files if not _is_left_by_the_dead(file, leases))
+                if path in self._last_good:
+                    files[path] = self._last_good[path]
+        self._last_good = files
+        counted = (file for file in files.values() if not _is_left_by_the_dead(file, leases))
         return SpoolReading(tuple(merge(counted)), len(leases.living), len(paths), unreadable)
 
     def _tell_once(self, path: Path, error: BadFileError) -> None:

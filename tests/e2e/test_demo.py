@@ -17,11 +17,11 @@ from tests.e2e.servers import Demo, wait_until
 from tests.e2e.servers.ours import CLEAN_ENVIRONMENT
 
 
-async def run_once(output: Path, *more: str) -> tuple[int, str, str]:
+async def run_once(output: Path, *more: str, **variables: str) -> tuple[int, str, str]:
     process = await asyncio.create_subprocess_exec(
         sys.executable,
         *("-m", "sidecar", "demo", "--once", "--output", str(output), *more),
-        env=CLEAN_ENVIRONMENT,
+        env={**CLEAN_ENVIRONMENT, **variables},
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.PIPE,
     )
@@ -71,6 +71,29 @@ async def test_a_signal_ends_everything_children_included(
 
     await wait_until(all_gone, "the demo and its children ended", timeout_seconds=5)
     assert "Traceback" not in demo.output()
+
+
+async def test_once_that_is_stopped_early_does_not_look_like_success() -> None:
+    process = await asyncio.create_subprocess_exec(
+        sys.executable,
+        *("-m", "sidecar", "demo", "--once"),
+        env=CLEAN_ENVIRONMENT,
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.PIPE,
+    )
+    assert process.stderr is not None
+    await process.stderr.readline()  # the first stand-in is up
+    process.send_signal(signal.SIGTERM)
+    out, _ = await process.communicate()
+    assert (process.returncode, out) == (128 + signal.SIGTERM, b"")
+
+
+async def test_a_proxy_of_the_users_is_not_asked_for_stand_ins(tmp_path: Path) -> None:
+    status, out, err = await run_once(
+        tmp_path, HTTP_PROXY="http://127.0.0.1:9", http_proxy="http://127.0.0.1:9"
+    )
+    assert status == 0, err
+    assert json.loads(out)["pipeline"]["jobs"]["succeeded"] == 3
 
 
 async def test_killing_the_demo_leaves_no_orphans(start: Start, tmp_path: Path) -> None:

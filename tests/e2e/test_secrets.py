@@ -72,6 +72,9 @@ dependencies:
   openrouter: {{kind: openrouter, url: "{url}", api_key_file: {folder}/key}}
   anthropic: {{kind: anthropic, url: "{url}", api_key: "{MARK}-anthropic"}}
   openai: {{kind: openai, url: "{url}", api_key: "{MARK}-openai"}}
+  tcp: {{kind: tcp, address: "127.0.0.1:{port}", send: "{MARK}-send", expect: "never"}}
+  dns: {{kind: dns, server: "127.0.0.1:{port}", query_name: "example.org"}}
+  pdf: {{kind: pdf, url: "{url}", headers: {{Authorization: "Basic {MARK}-pdf"}}}}
   heartbeat: {{kind: heartbeat, token: "{MARK}-heartbeat"}}
 """
 
@@ -98,7 +101,9 @@ async def test_no_output_holds_a_secret(start: Start, tmp_path: Path) -> None:
         text = config(port, tmp_path)
         sidecar = await start(DebuggingSidecar(tmp_path / "sidecar", text))
         names = list((await sidecar.document())[1]["dependencies"])
-        assert set(names) >= {probe.kind for probe in PROBES} & set(names)
+        assert {
+            sidecar_kind["kind"] for sidecar_kind in (await sidecar.document())[1]["dependencies"].values()
+        } == {probe.kind for probe in PROBES}, "a kind is missing from the configuration above"
         await asyncio.sleep(2.5)
         paths = ["/", "/metrics", "/api/health/status", "/openapi.json", "/api/health/schema.json", "/readyz"]
         paths += [f"/probe?dependency={name}" for name in names] + [f"/debug/probes/{name}" for name in names]

@@ -170,6 +170,18 @@ async def test_health_without_a_sidecar_is_one_line_and_status_2() -> None:
     assert len(err.splitlines()) == 1
 
 
+async def test_health_of_what_is_no_sidecar_is_one_line_and_status_2() -> None:
+    async def greet(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write(b"220 mail ESMTP\r\n")
+        await writer.drain()
+        writer.close()
+
+    async with await asyncio.start_server(greet, "127.0.0.1", 0) as server:
+        port = server.sockets[0].getsockname()[1]
+        status, out, err = await sidecar_command("health", "--url", f"http://127.0.0.1:{port}")
+    assert (status, out, len(err.splitlines())) == (2, "", 1)
+
+
 async def sidecar_command(*arguments: str) -> tuple[int, str, str]:
     process = await asyncio.create_subprocess_exec(
         sys.executable,

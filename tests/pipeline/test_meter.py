@@ -118,6 +118,35 @@ def test_a_forked_child_counts_in_files_of_its_own(tmp_path: Path) -> None:
     meter.close()
 
 
+def test_a_forked_child_shows_the_breaker_it_inherited(tmp_path: Path) -> None:
+    meter = Meter.spooling(tmp_path)
+    state = meter.gauge(metrics.CIRCUIT_BREAKER_STATE, "openrouter", "open")
+    state.set(1)
+    running = meter.gauge(metrics.PIPELINE_JOBS_IN_PROGRESS)
+    running.set(3)
+    child = os.fork()
+    if child == 0:
+        os._exit(0 if (state.value, running.value) == (1, 0) else 1)
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+    registry = served_by_prometheus_client(tmp_path)
+    assert (
+        registry.get_sample_value("circuit_breaker_state", {"dependency": "openrouter", "state": "open"}) == 2
+    )
+    meter.close()
+
+
+def test_a_half_read_collection_holds_nobody_up() -> None:
+    meter = Meter()
+    counter = meter.counter(metrics.PIPELINE_JOBS, "failed")
+    meter.gauge(metrics.PIPELINE_JOBS_IN_PROGRESS)
+    half_read = iter(meter.collect())
+    next(half_read)
+    other = threading.Thread(target=counter.inc, daemon=True)
+    other.start()
+    other.join(timeout=5)
+    assert counter.value == 1
+
+
 def test_a_full_disk_costs_the_count_not_the_call(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:

@@ -122,6 +122,26 @@ def test_the_worst_breaker_state_is_told() -> None:
     assert document["dependencies"]["a"]["breaker"]["state"] == "half_open"
 
 
+def test_a_document_of_many_dependencies_looks_at_each_series_a_few_times() -> None:
+    looked_at = 0
+
+    class Counted(dict[str, str]):
+        def get(self, key: str, default: Any = None) -> Any:
+            nonlocal looked_at
+            looked_at += 1
+            return super().get(key, default)
+
+    snapshot = Snapshot()
+    for number in range(100):
+        snapshot.dependency(f"d{number}")
+    series = 0
+    for family in snapshot.families.values():
+        family.samples = [sample._replace(labels=Counted(sample.labels)) for sample in family.samples]
+        series += len(family.samples)
+    snapshot.document()
+    assert looked_at < 20 * series
+
+
 def test_jobs_layers_and_money_are_summed_over_labels() -> None:
     snapshot = Snapshot()
     snapshot.add(worker.PIPELINE_JOBS, 40, outcome="succeeded").add(worker.PIPELINE_JOBS, 1, outcome="failed")

@@ -55,3 +55,8 @@ async def test_an_answer_serves_for_a_while_and_for_all_who_ask(
     clock.advance(2)
     await reference.is_reachable()
     assert asked == 2
+
+
+@pytest.mark.parametrize("address", ["a..b:53", "no-such-host.invalid:53", f"{'x' * 70}.example:53"])
+async def test_a_name_that_leads_nowhere_is_no_answer_and_no_error(address: str) -> None:
+    assert not await Reference([address]).is_reachable()

@@ -131,6 +131,17 @@ async def test_a_run_that_outlasts_its_slot_is_counted_and_no_run_is_made_up(wor
     assert series.missed_runs == 2 * probe.runs  # 25 s of every 30 s, due each 10 s
 
 
+async def test_a_defect_in_what_follows_a_run_does_not_end_the_watch(world: World) -> None:
+    _, probe, series = watch("a", fail)
+
+    async def broken() -> bool:
+        raise RuntimeError("a defect")
+
+    await world.keep(Watch(probe, series, own_network_is_up=broken))
+    await world.pass_time(60)
+    assert probe.runs >= 6
+
+
 async def test_who_met_its_deadline_waits_in_a_lane_of_its_own() -> None:
     lanes = Lanes()
     slow, quick = watch("slow")[0], watch("quick")[0]

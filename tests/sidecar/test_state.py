@@ -10,6 +10,7 @@ from sidecar.probes import ProbeOptions, ProbeResult, Reason
 from sidecar.state import DependencyState, StateMachine
 
 GOOD, BAD, QUOTA = ProbeResult(0.1), ProbeResult(0.1, Reason.STATUS), ProbeResult(0.1, Reason.QUOTA)
+INTERNAL = ProbeResult(0.1, Reason.INTERNAL)
 SLOW, LOST = ProbeResult(2.0), ProbeResult(0.1, Reason.CONNECT)
 
 
@@ -30,6 +31,8 @@ def states(*results: ProbeResult, **options: Any) -> list[str]:
         ({"successes_to_up": 3}, [BAD, BAD, GOOD, GOOD, GOOD], "unknown down down down up"),
         ({"successes_to_up": 2}, [BAD, BAD, GOOD, BAD, GOOD, GOOD], "unknown down down down down up"),
         ({}, [QUOTA, QUOTA, QUOTA], "degraded degraded degraded"),
+        ({"successes_to_up": 2}, [BAD, BAD, QUOTA, GOOD, GOOD], "unknown down degraded degraded up"),
+        ({}, [GOOD, INTERNAL, GOOD], "up unknown up"),
         ({}, [BAD, QUOTA, BAD, BAD], "unknown degraded degraded down"),
         ({"degraded_above_seconds": 1}, [SLOW, GOOD], "degraded up"),
         (
@@ -50,6 +53,14 @@ def test_without_a_network_of_its_own_it_blames_nobody_and_forgets_nothing() -> 
     assert machine.observe(LOST, own_network_is_up=False) is DependencyState.UNKNOWN
     assert machine.observe(LOST, own_network_is_up=False) is DependencyState.UNKNOWN
     assert machine.observe(LOST) is DependencyState.DOWN
+
+
+def test_a_lost_network_shortens_no_way_back_up() -> None:
+    machine = StateMachine(ProbeOptions(successes_to_up=3))
+    for result in (BAD, BAD):
+        machine.observe(result)
+    machine.observe(LOST, own_network_is_up=False)
+    assert [machine.observe(GOOD).value for _ in range(3)] == ["down", "down", "up"]
 
 
 def test_an_answer_counts_whatever_the_reference_says() -> None:

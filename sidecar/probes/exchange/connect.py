@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import os
 import socket
 from collections.abc import Sequence
@@ -14,6 +15,9 @@ from sidecar.probes.result import ProbeFailure, Reason
 HEAD_START_SECONDS: Final = 0.25
 """How long one address is tried alone before the next is tried too (RFC 8305: Connection Attempt Delay)."""
 _MAX_ADDRESSES: Final = 8
+_OUT_OF_SOMETHING: Final = frozenset(
+    {errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM, errno.EADDRNOTAVAIL}
+)
 
 
 async def connect(
@@ -29,7 +33,12 @@ async def connect(
             return await _attempt(addresses[0])
         return await _race(addresses[:_MAX_ADDRESSES], head_start_seconds)
     except OSError as error:
-        raise ProbeFailure(Reason.CONNECT, describe(error)) from None
+        raise ProbeFailure(reason_of(error, Reason.CONNECT), describe(error)) from None
+
+
+def reason_of(error: OSError, reason: Reason) -> Reason:
+    """The reason given, or `internal` when it is this machine that has run out of something."""
+    return Reason.INTERNAL if error.errno in _OUT_OF_SOMETHING else reason
 
 
 def describe(error: OSError) -> str:

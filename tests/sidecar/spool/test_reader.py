@@ -108,6 +108,64 @@ def test_one_bad_file_is_counted_and_harms_no_other(tmp_path: Path, name: str, c
     assert value(reading, "pipeline_jobs_total", outcome="failed") == 3
 
 
+def keyed(key: str) -> bytes:
+    """A counter file with one entry of value 1 under this key."""
+    encoded = key.encode()
+    padded = encoded + b" " * (8 - (len(encoded) + 4) % 8)
+    entry = struct.pack("i", len(encoded)) + padded + struct.pack("dd", 1.0, 0.0)
+    return file_with(8 + len(entry), entry)
+
+
+@pytest.mark.parametrize(
+    "key",
+    [
+        '["", "", {}, "h"]',
+        '["app", "dependency_info", {}, "h"]',
+        '["app", "app_total", {"": "x"}, "h"]',
+        '["app", "app_total", {"__name__": "x"}, "h"]',
+        '["a b", "a b_total", {}, "h"]',
+    ],
+)
+def test_a_key_that_no_exposition_can_hold_is_a_bad_file(tmp_path: Path, key: str) -> None:
+    (tmp_path / "counter_1.db").write_bytes(keyed(key))
+    reading = SpoolReader(tmp_path).read()
+    assert (reading.unreadable_files, reading.families) == (1, ())
+
+
+def test_half_a_surrogate_pair_in_a_label_is_exposed_as_a_question_mark(tmp_path: Path) -> None:
+    (tmp_path / "counter_1.db").write_bytes(keyed('["app", "app_total", {"model": "\\ud800"}, "h\\udfff"]'))
+    reading = SpoolReader(tmp_path).read()
+    assert value(reading, "app_total", model="?") == 1
+    assert lines(Fixed(reading.families))
+
+
+def test_a_file_that_goes_bad_keeps_its_last_good_values(tmp_path: Path) -> None:
+    count_jobs(tmp_path, "failed", 3)
+    reader = SpoolReader(tmp_path)
+    reader.read()
+    next(tmp_path.glob("counter_*.db")).write_bytes(b"")
+    for _ in range(2):
+        reading = reader.read()
+        assert reading.unreadable_files == 1
+        assert value(reading, "pipeline_jobs_total", outcome="failed") == 3
+
+
+def test_a_passing_lack_of_file_descriptors_moves_no_counter(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    count_jobs(tmp_path, "failed", 3)
+    reader = SpoolReader(tmp_path)
+    reader.read()
+
+    def none_left(*_: object) -> int:
+        raise OSError(24, "Too many open files")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(os, "open", none_left)
+        assert value(reader.read(), "pipeline_jobs_total", outcome="failed") == 3
+    assert reader.read().unreadable_files == 0
+
+
 def test_what_is_no_regular_file_is_left_alone(tmp_path: Path) -> None:
     outside = tmp_path / "outside.db"
     count_jobs(tmp_path / "spool", "failed", 3)
@@ -138,6 +196,7 @@ def test_random_damage_never_fails_a_read(tmp_path: Path) -> None:
         path.write_bytes(damaged[: chance.randint(0, len(damaged))])
         reading = SpoolReader(tmp_path).read()
         assert value(reading, "pipeline_jobs_total", outcome="failed") == 3
+        assert lines(Fixed(reading.families))
 
 
 @pytest.mark.parametrize("mode", ["all", "liveall", "min", "max", "sum", "mostrecent", "livemostrecent"])
