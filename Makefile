@@ -41,6 +41,7 @@ generate: $(READY) ## write the generated files anew
 bench: $(READY) ## the benchmarks, us and the peers side by side
 	$(BIN)/python benchmarks/probes.py
 	$(BIN)/python benchmarks/scale.py
+	$(BIN)/python benchmarks/http_load.py
 
 clean: ## remove what was built
 	rm -rf $(VENV) .mypy_cache .pytest_cache .ruff_cache .hypothesis

@@ -7,7 +7,7 @@ import errno
 import os
 import signal
 import time
-from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from typing import Any
 
@@ -16,15 +16,22 @@ from aiohttp import web
 
 from sidecar.config import Config, ConfigError
 from sidecar.cors import allow_origins
+from sidecar.documents import Documents
+from sidecar.events import Events
 from sidecar.lag import watch_lag
 from sidecar.network import Reference
+from sidecar.page.render import OWN_LINKS, Link
+from sidecar.page.routes import PageRoutes
 from sidecar.probes import PROBES, Probe, ProbeOptions
+from sidecar.prometheus_history import recall_latencies
+from sidecar.recent import Recent
 from sidecar.redaction import Redactor
 from sidecar.registry import Registry
 from sidecar.reload import ConfigSource, Reloader
 from sidecar.scheduler import Scheduler
+from sidecar.spending import watch_spending
 from sidecar.watch import Watch
-from sidecar.web import Routes
+from sidecar.web import PATHS, Routes
 
 log = structlog.get_logger()
 
@@ -38,6 +45,8 @@ class Sidecar:
         self.config = config
         self.registry = Registry(config.spool)
         self.scheduler = Scheduler(self.registry.service)
+        self.documents = Documents(self.registry)
+        self.recent = Recent()
         self._redactor = redactor
         self._reference = Reference(())
 
@@ -61,19 +70,33 @@ class Sidecar:
         new = {name: self._watch(probe) for name, probe in changed.items()}
         await self.scheduler.keep((kept | new)[name] for name in config.dependencies)
         self.registry.dependencies.forget_all_but(config.dependencies)
+        self.recent.forget_all_but(config.dependencies)
         self._reference = Reference(config.reference_addresses)
         self.config = config
         self.registry.service.config_loaded(time.time())
 
     def application(self) -> web.Application:
         """Everything that is served."""
-        app = web.Application(middlewares=[allow_origins(lambda: self.config.cors_origins)])
-        app.add_routes(Routes(self.registry, self.scheduler, self._redactor).table())
+        app = web.Application()
+        allow_origins(app, lambda: self.config.cors_origins)
+        app.add_routes(Routes(self.registry, self.scheduler, self._redactor, self.documents).table())
+        events = Events(self.documents)
+        page = PageRoutes(self.documents, self.recent, events, paths=PATHS, links=self._links)
+        app.add_routes(page.table())
+
+        async def end_streams(_app: web.Application) -> None:
+            events.close()
+
+        app.on_shutdown.append(end_streams)
         return app
+
+    def _links(self) -> Sequence[Link]:
+        named = (("Grafana", self.config.grafana_url), ("Runbooks", self.config.runbooks_url))
+        return (*OWN_LINKS, *(Link(name, str(url)) for name, url in named if url is not None))
 
     def _watch(self, probe: Probe[Any]) -> Watch:
         series = self.registry.dependencies.series(probe.dependency, probe.kind, probe.options)
-        watch = Watch(probe, series, own_network_is_up=self._own_network_is_up)
+        watch = Watch(probe, series, own_network_is_up=self._own_network_is_up, on_run=self.recent.note_run)
         before = self.scheduler.watches.get(probe.dependency)
         if before is not None and before.probe.kind == probe.kind:
             watch.inherit(before)
@@ -110,6 +133,10 @@ async def serving(
         stack.push_async_callback(sidecar.scheduler.close)
         await sidecar.apply(config)
         await stack.enter_async_context(_task(watch_lag(sidecar.registry.service.event_loop_lagged)))
+        await stack.enter_async_context(_task(watch_spending(sidecar.documents, sidecar.recent.spending)))
+        if config.prometheus_url is not None:
+            recalled = recall_latencies(str(config.prometheus_url), sidecar.recent.latencies)
+            await stack.enter_async_context(_task(recalled))
         if source is not None:
             reloader = Reloader(source, sidecar.apply, sidecar.registry.service)
             await stack.enter_async_context(_task(reloader.run()))

@@ -40,9 +40,7 @@ def openapi_document() -> dict[str, Any]:
         },
         "components": {"schemas": {**parts, "HealthDocument": schemas}},
         "paths": {
-            "/": {
-                "get": _operation("List the paths", {"200": {"description": "The list.", "content": text}})
-            },
+            **_page_paths(),
             "/metrics": {
                 "get": _operation(
                     "Every metric, in Prometheus' text format",
@@ -124,6 +122,89 @@ def openapi_document() -> dict[str, Any]:
                     },
                 )
             },
+        },
+    }
+
+
+def _page_paths() -> dict[str, Any]:
+    """What people look at."""
+    html = {"text/html": {"schema": {"type": "string"}}}
+    text = {"text/plain": {"schema": {"type": "string"}}}
+    image = {"image/svg+xml": {"schema": {"type": "string"}}}
+    stream = {"text/event-stream": {"schema": {"type": "string"}}}
+    badge = {"application/json": {"schema": {"type": "object"}}}
+    file_in_path = {"name": "name", "in": "path", "required": True, "schema": {"type": "string"}}
+    last_event = {
+        "name": "Last-Event-ID",
+        "in": "header",
+        "required": False,
+        "schema": {"type": "string"},
+    }
+    return {
+        "/": {
+            "get": _operation(
+                "The status page; for who accepts no HTML, the status and a list of paths",
+                {"200": {"description": "The page.", "content": {**html, **text}}},
+            )
+        },
+        "/partials/health_status.html": {
+            "get": _operation(
+                "The status as a fragment for other pages",
+                {"200": {"description": "The fragment.", "content": html}},
+            )
+        },
+        "/events": {
+            "get": {
+                **_operation(
+                    "Changes of the health document, as server-sent events",
+                    {
+                        "200": {
+                            "description": "`document`: all of it; `change`: the members that are others "
+                            "than before, of `dependencies` only such rows, null for one that is gone; "
+                            "`heartbeat`: nothing has changed.",
+                            "content": stream,
+                        },
+                        "503": {"description": "As many listen as may.", "content": text},
+                    },
+                ),
+                "parameters": [last_event],
+            }
+        },
+        "/badge.svg": {
+            "get": _operation(
+                "The status as an image", {"200": {"description": "The image.", "content": image}}
+            )
+        },
+        "/badge/{dependency}.svg": {
+            "get": {
+                **_operation(
+                    "A dependency's state as an image",
+                    {
+                        "200": {"description": "The image.", "content": image},
+                        "404": {**_NO_SUCH_DEPENDENCY, "content": image},
+                    },
+                ),
+                "parameters": [_DEPENDENCY_IN_PATH],
+            }
+        },
+        "/badge.json": {
+            "get": _operation(
+                "The status in the format of shields.io's endpoint badge",
+                {"200": {"description": "The badge.", "content": badge}},
+            )
+        },
+        "/static/{name}": {
+            "get": {
+                **_operation(
+                    "A file of the page, such as health-badge.js",
+                    {
+                        "200": {"description": "The file."},
+                        "304": {"description": "Unchanged since the ETag of If-None-Match."},
+                        "404": {"description": "No such file."},
+                    },
+                ),
+                "parameters": [file_in_path],
+            }
         },
     }
 

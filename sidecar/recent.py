@@ -23,10 +23,9 @@ class Recent:
         """Take in one run of a probe; `before` is the state that it found."""
         result = run.result
         self.latencies.note(dependency, run.ended_at, result.duration_seconds, success=result.success)
-        if run.state is not before:
-            # A first good run is no news.
-            if (before, run.state) != (DependencyState.UNKNOWN, DependencyState.UP):
-                self.changes.add(Change(run.ended_at, dependency, before, run.state, result.reason))
+        first_good_run = (before, run.state) == (DependencyState.UNKNOWN, DependencyState.UP)
+        if run.state is not before and not first_good_run:
+            self.changes.add(Change(run.ended_at, dependency, before, run.state, result.reason))
 
     def forget_all_but(self, names: Collection[str]) -> None:
         """Drop the latencies of dependencies that are watched no more; what happened to them stays told."""

@@ -17,6 +17,8 @@ from sidecar.state import NETWORK_REASONS, DependencyState, StateMachine
 log = structlog.get_logger()
 
 OwnNetworkIsUp = Callable[[], Awaitable[bool]]
+OnRun = Callable[[str, PastRun, DependencyState], None]
+"""Told the dependency, each run that has ended, and the state before it."""
 
 
 async def assume_network_is_up() -> bool:
@@ -33,6 +35,7 @@ class Watch:
         series: DependencySeries,
         *,
         own_network_is_up: OwnNetworkIsUp = assume_network_is_up,
+        on_run: OnRun | None = None,
         wall_clock: Callable[[], float] = time.time,
     ) -> None:
         self.probe = probe
@@ -41,6 +44,7 @@ class Watch:
         self._series = series
         self._state = StateMachine(probe.options)
         self._own_network_is_up = own_network_is_up
+        self._on_run = on_run
         self.wall_clock = wall_clock
         self._run: asyncio.Task[ProbeResult] | None = None
 
@@ -66,7 +70,8 @@ class Watch:
         self.history = before.history
         self.has_run = before.has_run
         self._state = before._state
-        self._state.options = self.options
+        self._state.reconfigured(self.options)
+        self.probe.inherit(before.probe)
 
     async def look(self) -> ProbeResult:
         """The result of a run: of the one that is under way, or else of a new one.
@@ -98,8 +103,11 @@ class Watch:
         state = self._state.observe(result, own_network_is_up=own_network_is_up)
         ended_at = self.wall_clock()
         self.has_run = True
-        self.history.add(PastRun(ended_at, result, state))
+        run = PastRun(ended_at, result, state)
+        self.history.add(run)
         self._series.record(result, state, ended_at)
+        if self._on_run is not None:
+            self._on_run(self.name, run, before)
         if not result.success:
             log.warning("probe.failed", dependency=self.name, reason=result.reason, detail=result.detail)
         if state is not before:

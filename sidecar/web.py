@@ -3,36 +3,38 @@
 from __future__ import annotations
 
 import asyncio
-import hashlib
 import json
-import time
-from collections.abc import Callable, Sequence
 from typing import Any, Final
 
 from aiohttp import hdrs, web
-from prometheus_client import Metric
 
 from sidecar import exposition
+from sidecar.compression import compressed
 from sidecar.debug import debug_document
 from sidecar.dependency_series import families_of
-from sidecar.health import Status, health_document
+from sidecar.documents import Documents
+from sidecar.health import Status
 from sidecar.on_demand import ScrapeTimeoutError, look_now, scrape_limit_seconds
 from sidecar.openapi import health_schema, openapi_document
 from sidecar.probes.heartbeat import HeartbeatProbe
 from sidecar.redaction import Redactor
 from sidecar.registry import Registry
 from sidecar.scheduler import Scheduler
+from sidecar.shared import Shared
 from sidecar.watch import Watch
 
 _NO_CACHE: Final = "no-cache"
 """Ask again each time; an ETag makes that cheap."""
 
-_ENDPOINTS: Final = """\
-pipeline-sidecar
-
+PATHS: Final = """\
+/                            the status page, for browsers
 /metrics                     everything, for Prometheus
 /api/health/status           the health document, JSON; 503 while a critical dependency is down
 /api/health/schema.json      its JSON Schema
+/events                      its changes, as server-sent events
+/partials/health_status.html the same for people, to include in other pages
+/static/health-badge.js      the element <health-badge> for other pages
+/badge.svg, /badge/NAME.svg  as images; /badge.json for shields.io
 /openapi.json                every path
 /probe?dependency=NAME       run a configured probe now
 /debug/probes/NAME           its last results, each with its steps
@@ -49,17 +51,16 @@ class Routes:
         registry: Registry,
         scheduler: Scheduler,
         redactor: Redactor,
-        *,
-        now: Callable[[], float] = time.time,
+        documents: Documents,
     ) -> None:
         self._registry = registry
         self._scheduler = scheduler
         self._redactor = redactor
-        self._now = now
+        self._documents = documents
+        self._metrics = Shared(self._metrics_text)
 
     def table(self) -> list[web.RouteDef]:
         return [
-            web.get("/", self.index),
             web.get("/metrics", self.metrics),
             web.get("/api/health/status", self.health_status),
             web.get("/api/health/schema.json", self.health_schema),
@@ -71,24 +72,25 @@ class Routes:
             web.get("/readyz", self.readyz),
         ]
 
-    async def index(self, _request: web.Request) -> web.Response:
-        return web.Response(text=_ENDPOINTS)
-
     async def metrics(self, _request: web.Request) -> web.Response:
-        families = await self._registry.snapshot()
-        return await _text_format(families)
+        return _text_format(await self._metrics.get())
 
     async def health_status(self, request: web.Request) -> web.Response:
-        document = health_document(await self._registry.snapshot(), self._now())
-        body = json.dumps(document, allow_nan=False).encode()
-        etag = hashlib.sha256(body).hexdigest()[:32]
-        headers = {hdrs.CACHE_CONTROL: _NO_CACHE, hdrs.ETAG: f'"{etag}"'}
-        if document["status"] == Status.UNHEALTHY:
-            # Always told: to a load balancer the status code is the message.
-            return web.Response(status=503, body=body, content_type="application/json", headers=headers)
-        if any(known.value in {etag, "*"} for known in request.if_none_match or ()):
+        reading = await self._documents.read()
+        # Weak: the same document is sent compressed and plain.
+        headers = {hdrs.CACHE_CONTROL: _NO_CACHE, hdrs.ETAG: f'W/"{reading.tag}"'}
+        unhealthy = reading.document["status"] == Status.UNHEALTHY
+        # Unhealthy is always told: to a load balancer the status code is the message.
+        if not unhealthy and any(known.value in {reading.tag, "*"} for known in request.if_none_match or ()):
             return web.Response(status=304, headers=headers)
-        return web.Response(body=body, content_type="application/json", headers=headers)
+        return compressed(
+            web.Response(
+                status=503 if unhealthy else 200,
+                body=reading.body,
+                content_type="application/json",
+                headers=headers,
+            )
+        )
 
     async def health_schema(self, _request: web.Request) -> web.Response:
         return web.json_response(health_schema(), content_type="application/schema+json")
@@ -103,7 +105,7 @@ class Routes:
             limit = scrape_limit_seconds(request.headers, watch.options.timeout_seconds)
         except ScrapeTimeoutError as error:
             raise web.HTTPBadRequest(text=f"{error}\n") from None
-        return await _text_format(families_of([await look_now(watch, limit)]))
+        return _text_format(exposition.to_text(families_of([await look_now(watch, limit)])))
 
     async def debug_probe(self, request: web.Request) -> web.Response:
         document = debug_document(self._watch(request.match_info["dependency"]))
@@ -132,6 +134,11 @@ class Routes:
             return web.Response(text="ready\n")
         return web.Response(text="waiting for the first run of every probe\n", status=503)
 
+    async def _metrics_text(self) -> bytes:
+        families = await self._registry.snapshot()
+        # In a thread: many thousand lines would hold up the probes.
+        return await asyncio.to_thread(exposition.to_text, families)
+
     def _watch(self, dependency: str) -> Watch:
         watch = self._scheduler.watches.get(dependency)
         if watch is None:
@@ -139,7 +146,5 @@ class Routes:
         return watch
 
 
-async def _text_format(families: Sequence[Metric]) -> web.Response:
-    # In a thread: many thousand lines would hold up the probes.
-    body = await asyncio.to_thread(exposition.to_text, families)
+def _text_format(body: bytes) -> web.Response:
     return web.Response(body=body, headers={hdrs.CONTENT_TYPE: exposition.CONTENT_TYPE})

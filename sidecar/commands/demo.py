@@ -22,6 +22,7 @@ _PACKAGED_POSTINGS: Final = Path(__file__).parents[2] / "pipeline" / "demo" / "p
 _BANNER: Final = """
 The sidecar watches a pipeline that runs the same postings again and again.
 
+  status page   {url}/
   metrics       {url}/metrics
   health        {url}/api/health/status
 

@@ -38,7 +38,12 @@ _USER_AND_PASSWORD: Final = re.compile(
 )
 
 NUMBERS: Final = {"HEALTH_CHECK_TIMEOUT": "timeout_seconds", "HEALTH_CHECK_INTERVAL": "interval_seconds"}
-TEXTS: Final = {"SIDECAR_LISTEN": "listen", "SIDECAR_SPOOL": "spool"}
+TEXTS: Final = {
+    "SIDECAR_LISTEN": "listen",
+    "SIDECAR_SPOOL": "spool",
+    "PROMETHEUS_URL": "prometheus_url",
+    "GRAFANA_URL": "grafana_url",
+}
 SECRETS: Final = (MONGODB_VARIABLE, *(provider.key_variable for provider in PROVIDERS))
 
 VARIABLES: Final = (

@@ -10,7 +10,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Annotated, Any, Final, Union
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, PlainSerializer, PlainValidator
+from pydantic import AfterValidator, AnyHttpUrl, BaseModel, ConfigDict, Field, PlainSerializer, PlainValidator
 
 from pipeline.metrics import DEPENDENCY_NAME
 from sidecar.config.errors import shown
@@ -148,6 +148,12 @@ class Config(BaseModel):
     cors_origins: tuple[Annotated[str, AfterValidator(_origin)], ...] = Field(
         default=(), description="Origins whose pages may read the health document; `*`: every one."
     )
+
+    prometheus_url: AnyHttpUrl | None = Field(
+        default=None, description="Prometheus that scrapes this sidecar: it knows the hour before a restart."
+    )
+    grafana_url: AnyHttpUrl | None = Field(default=None, description="Linked from the status page.")
+    runbooks_url: AnyHttpUrl | None = Field(default=None, description="Linked from the status page.")
 
     def __repr_args__(self) -> Iterable[tuple[str | None, Any]]:
         yield "listen", str(self.listen)

@@ -24,6 +24,10 @@ _HTTP_URL: Final = TypeAdapter(AnyHttpUrl)
 def judge(draft: Draft) -> None:
     if draft.values.get("spool") == "":
         draft.complain(("spool",), "is not a path; give a directory's, or null for no spool")
+    for link in ("prometheus_url", "grafana_url", "runbooks_url"):
+        text = draft.values.get(link)
+        if isinstance(text, str):
+            _complain(draft, (link,), url_mistake(text, takes_headers=False))
     for name, options in draft.dependencies().items():
         fields = field_types(options.get("kind"))
         for field, types in fields.items():

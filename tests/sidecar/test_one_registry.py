@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from pipeline import metrics as worker
 from pipeline.definitions import CounterDefinition, Definition, GaugeDefinition, HistogramDefinition
 from pipeline.meter import Meter
+from sidecar.documents import Documents
 from sidecar.exposition import from_text
 from sidecar.health import health_document
 from sidecar.probes import HttpFindings, HttpOptions, Phase, ProbeResult, Reason
@@ -59,7 +60,11 @@ def write(meter: Meter, definition: Definition, labels: tuple[str, ...], amount:
 
 async def ask(registry: Registry) -> tuple[str, Any]:
     app = web.Application()
-    app.add_routes(Routes(registry, Scheduler(registry.service), Redactor(), Documents(registry, now=lambda: NOW)).table())
+    app.add_routes(
+        Routes(
+            registry, Scheduler(registry.service), Redactor(), Documents(registry, now=lambda: NOW)
+        ).table()
+    )
     async with TestClient(TestServer(app)) as client:
         text = await (await client.get("/metrics")).text()
         return text, await (await client.get("/api/health/status")).json()

@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 from aiohttp import web
 
+from sidecar.documents import Documents
 from sidecar.exposition import from_text
 from sidecar.probes import HttpOptions, ProbeResult, Reason
 from sidecar.redaction import Redactor
@@ -25,7 +26,11 @@ def registry(tmp_path: Path) -> Registry:
 @pytest.fixture
 async def client(registry: Registry, aiohttp_client: Any) -> Any:
     app = web.Application()
-    app.add_routes(Routes(registry, Scheduler(registry.service), Redactor(), now=lambda: NOW).table())
+    app.add_routes(
+        Routes(
+            registry, Scheduler(registry.service), Redactor(), Documents(registry, now=lambda: NOW)
+        ).table()
+    )
     return await aiohttp_client(app)
 
 
@@ -94,9 +99,8 @@ async def test_a_workers_file_cannot_write_the_sidecars_own_metrics(tmp_path: Pa
     meter.close()
 
 
-async def test_liveness_and_the_index_answer(client: Any) -> None:
+async def test_liveness_answers_and_nothing_else_does(client: Any) -> None:
     assert await (await client.get("/healthz")).text() == "alive\n"
     assert (await client.get("/readyz")).status == 200
-    assert "/api/health/status" in await (await client.get("/")).text()
     assert (await client.get("/nothing")).status == 404
     assert (await client.post("/metrics")).status == 405
