@@ -38,17 +38,29 @@ def scrape_limit_seconds(headers: Mapping[str, str], timeout_seconds: float) -> 
     return min(timeout_seconds, limit if limit > 0 else scrape_seconds)
 
 
+class WatchEndedError(Exception):
+    """The run that was waited for was ended by a reload."""
+
+
 async def look_now(watch: Watch, limit_seconds: float) -> DependencySeries:
     """The series of one run, as if it had been the only one.
 
     A run that outlasts the limit reads as a timeout to who asked, and goes on: it is counted as what
     comes of it by its own deadline.
+
+    Raises:
+        WatchEndedError: a reload has put another probe in this one's place.
     """
     try:
         async with asyncio.timeout(limit_seconds):
             result = await watch.look()
     except TimeoutError:
         result = ProbeResult(limit_seconds, Reason.TIMEOUT)
+    except asyncio.CancelledError:
+        task = asyncio.current_task()
+        if task is not None and task.cancelling():
+            raise  # it is who asked that has gone
+        raise WatchEndedError("the configuration has changed meanwhile; ask again") from None
     series = DependencySeries(watch.name, watch.probe.kind, watch.options)
     series.record(result, watch.state, watch.wall_clock())
     return series

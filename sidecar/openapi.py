@@ -73,6 +73,7 @@ def openapi_document() -> dict[str, Any]:
                         {
                             "200": {"description": "Its metrics.", "content": text},
                             "400": {"description": "The scrape timeout is no number."},
+                            "503": {"description": "A reload ended the run; ask again."},
                             "404": _NO_SUCH_DEPENDENCY,
                         },
                     ),

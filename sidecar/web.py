@@ -14,7 +14,7 @@ from sidecar.debug import debug_document
 from sidecar.dependency_series import families_of
 from sidecar.documents import Documents
 from sidecar.health import Status
-from sidecar.on_demand import ScrapeTimeoutError, look_now, scrape_limit_seconds
+from sidecar.on_demand import ScrapeTimeoutError, WatchEndedError, look_now, scrape_limit_seconds
 from sidecar.openapi import health_schema, openapi_document
 from sidecar.probes.heartbeat import HeartbeatProbe
 from sidecar.redaction import Redactor
@@ -105,7 +105,11 @@ class Routes:
             limit = scrape_limit_seconds(request.headers, watch.options.timeout_seconds)
         except ScrapeTimeoutError as error:
             raise web.HTTPBadRequest(text=f"{error}\n") from None
-        return _text_format(exposition.to_text(families_of([await look_now(watch, limit)])))
+        try:
+            series = await look_now(watch, limit)
+        except WatchEndedError as error:
+            raise web.HTTPServiceUnavailable(text=f"{error}\n") from None
+        return _text_format(exposition.to_text(families_of([series])))
 
     async def debug_probe(self, request: web.Request) -> web.Response:
         document = debug_document(self._watch(request.match_info["dependency"]))

@@ -6,7 +6,7 @@ import pytest
 
 from sidecar.debug import debug_document
 from sidecar.history import KEPT_FAILURES, KEPT_RESULTS
-from sidecar.on_demand import ScrapeTimeoutError, look_now, scrape_limit_seconds
+from sidecar.on_demand import ScrapeTimeoutError, WatchEndedError, look_now, scrape_limit_seconds
 from sidecar.probes import ProbeOptions, Reason
 from sidecar.state import DependencyState
 from sidecar.watch import Watch
@@ -86,6 +86,26 @@ async def test_on_demand_a_run_that_outlasts_the_limit_is_a_timeout_and_goes_on(
     assert {s[3] for s in shown.samples() if s[0].name == "probe_success"} == {0.0}
     assert probe.running == 1
     assert not [s for s in series.samples() if s[0].name == "probe_success"]
+    await one.close()
+
+
+async def test_on_demand_a_run_that_a_reload_ends_is_told_as_such() -> None:
+    one, _, _ = watch("a", for_ever)
+    asking = asyncio.ensure_future(look_now(one, 5))
+    await settle()
+    await one.close()
+    with pytest.raises(WatchEndedError):
+        await asking
+
+
+async def test_who_leaves_while_waiting_on_demand_is_simply_gone() -> None:
+    one, probe, _ = watch("a", for_ever)
+    asking = asyncio.ensure_future(look_now(one, 5))
+    await settle()
+    asking.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await asking
+    assert probe.running == 1
     await one.close()
 
 
