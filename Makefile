@@ -29,14 +29,14 @@ check: $(READY) ## lint, format, types, generated files
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
-	$(BIN)/python -m sidecar.reference --check
+	$(BIN)/python -m sidecar.metrics_page --check
 
 format: $(READY) ## let ruff mend what it can
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
 generate: $(READY) ## write the generated files anew
-	$(BIN)/python -m sidecar.reference
+	$(BIN)/python -m sidecar.metrics_page
 
 bench: $(READY) ## the benchmarks, us and the peers side by side
 	$(BIN)/python benchmarks/probes.py

@@ -13,7 +13,7 @@ from pipeline.definitions import (
     GaugeDefinition,
     HistogramDefinition,
 )
-from sidecar.reference import METRICS_PAGE, metrics_page
+from sidecar.metrics_page import METRICS_PAGE, metrics_page
 
 ALL = (*pipeline.metrics.METRICS, *sidecar.metrics.METRICS)
 BASE_UNITS = ("_seconds", "_usd", "_ratio", "_total", "_info", "_bytes")

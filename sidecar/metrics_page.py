@@ -1,4 +1,4 @@
-"""Write docs/metrics.md or, with `--check`, see whether it is fresh: `python -m sidecar.reference`."""
+"""Write docs/metrics.md or, with `--check`, see whether it is fresh: `python -m sidecar.metrics_page`."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def metrics_page() -> str:
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    parser = argparse.ArgumentParser(prog="python -m sidecar.reference")
+    parser = argparse.ArgumentParser(prog="python -m sidecar.metrics_page")
     parser.add_argument(
         "--check", action="store_true", help="write nothing; exit status 1 if it is out of date"
     )
