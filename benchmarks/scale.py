@@ -124,9 +124,8 @@ async def report(pid: int, url: str, started: float, seconds: float) -> None:
     up = sum(sample.value for sample in families["probe_success"].samples)
     print(f"ready after              {ready_seconds:8.2f} s")
     print(f"runs                     {runs:8.0f}    missed {missed:.0f}, up {up:.0f}")
-    print(
-        f"start delay p50 / p99    {quantile_bound(delays, 0.5):g} / {quantile_bound(delays, 0.99):g} s, at most"
-    )
+    print(f"start delay, p50         {quantile_bound(delays, 0.5):8g} s at most")
+    print(f"start delay, p99         {quantile_bound(delays, 0.99):8g} s at most")
     print(f"resident memory          {resident_mib(pid):8.1f} MiB")
     print(f"CPU                      {100 * cpu / seconds:8.1f} % of one core")
     print(f"one scrape               {scrape_seconds:8.3f} s, {len(text) / 1024:.0f} KiB")
