@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 import os
 import re
 import subprocess
@@ -60,7 +59,7 @@ def suite(tmp_path_factory: pytest.TempPathFactory) -> Path:
     try:
         subprocess.run(command, check=True, capture_output=True, text=True, timeout=DOWNLOAD_SECONDS)
     except (subprocess.CalledProcessError, subprocess.TimeoutExpired) as error:
-        reason = f"{RELEASE} could not be downloaded: {error.stderr}"
+        reason = f"{RELEASE} could not be downloaded: {error.stderr!s}"
         if os.environ.get("CI") == "true":
             pytest.fail(reason)
         pytest.skip(reason)
@@ -76,8 +75,8 @@ def test_the_whole_suite_passes(suite: Path) -> None:
     command = [sys.executable, "-m", "pytest", "-p", "substitute_breaker", "-c", os.devnull]
     command += ["--rootdir", str(suite), "-o", "asyncio_mode=auto", "-p", "no:cacheprovider", str(suite)]
     paths = os.pathsep.join((str(suite), str(ROOT)))
-    run = functools.partial(subprocess.run, capture_output=True, text=True, check=False, cwd=suite)
-    outcome = run(command, env={**os.environ, "PYTHONPATH": paths})
+    environment = {**os.environ, "PYTHONPATH": paths}
+    outcome = subprocess.run(command, env=environment, cwd=suite, capture_output=True, text=True, check=False)
     assert outcome.returncode == 0, outcome.stdout[-4000:] + outcome.stderr[-2000:]
     assert f"{TESTS} passed" in outcome.stdout
     made = re.search(r"(\d+) breakers were ours", outcome.stdout)
