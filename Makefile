@@ -20,7 +20,7 @@ run: $(READY) ## the sidecar with the example pipeline on embedded stand-ins
 test: test-unit test-e2e ## every test
 
 test-unit: $(READY) ## fast tests, no other server needed
-	$(BIN)/pytest -m 'not e2e'
+	$(BIN)/pytest -m 'not e2e' --ignore=tests/e2e
 
 test-e2e: $(READY) ## tests with real servers; those that are missing are skipped with a reason
 	$(BIN)/pytest -m e2e
@@ -39,9 +39,12 @@ generate: $(READY) ## write the generated files anew
 	$(BIN)/python -m sidecar.metrics_page
 
 bench: $(READY) ## the benchmarks, us and the peers side by side
-	$(BIN)/python benchmarks/probes.py
-	$(BIN)/python benchmarks/scale.py
-	$(BIN)/python benchmarks/http_load.py
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[bench]'
+	-$(BIN)/python benchmarks/outage.py
+	-$(BIN)/python benchmarks/overhead.py
+	-$(BIN)/python benchmarks/probes.py
+	-$(BIN)/python benchmarks/scale.py
+	-$(BIN)/python benchmarks/http_load.py
 
 clean: ## remove what was built
 	rm -rf $(VENV) .mypy_cache .pytest_cache .ruff_cache .hypothesis

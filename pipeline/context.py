@@ -27,16 +27,13 @@ _layer: ContextVar[str] = ContextVar("layer", default=NO_LAYER)
 _account: ContextVar[JobAccount | None] = ContextVar("job_account", default=None)
 
 
-def current_layer() -> str:
-    """The layer that is running in this task or thread, `none` outside any."""
-    return _layer.get()
+# The variables' own methods: each guarded call asks, and a function round them would double the cost.
+current_layer = _layer.get
+"""The layer that is running in this task or thread, `none` outside any."""
 
 
-def charge_job(usd: float) -> None:
-    """Add to the running job's account; outside a job there is nobody to charge."""
-    account = _account.get()
-    if account is not None:
-        account.spent_usd_by_layer[_layer.get()] += usd
+current_account = _account.get
+"""The account of the job that is running; None outside any: there is nobody to charge."""
 
 
 @contextmanager

@@ -2,35 +2,34 @@
 
 from __future__ import annotations
 
-import asyncio
-import logging
 import math
 import time
-from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
-from itertools import permutations
-from typing import Final, TypeVar
+from collections.abc import Awaitable, Callable, Coroutine
+from typing import Any, Final, TypeVar, Unpack, overload
 
-from pipeline import metrics
-from pipeline.breaker import Breaker, BreakerOpenError
-from pipeline.context import charge_job, current_layer
+from pipeline.breaker import Backoff, Rates
+from pipeline.context import current_layer
+from pipeline.decorator import Decorator, DecoratorWithFallback, MakesFallback
+from pipeline.failures import ErrorTest, counts_against_provider, is_replaceable
+from pipeline.fallbacks import Answer, Fallback, stand_in_safely
+from pipeline.gates import Call, Gate
+from pipeline.guard import Ask, Guard
 from pipeline.meter import Meter
-from pipeline.metrics import DEPENDENCY_NAME, BreakerOutcome, BreakerState, CallOutcome, PriceSource
-from pipeline.prices import CEILING_USD_PER_CALL, Charge
-from pipeline.series import Counter, Histogram
-
-log = logging.getLogger(__name__)
+from pipeline.prices import Charge
+from pipeline.retries import Retries
+from pipeline.scope import CallScope
 
 T = TypeVar("T")
+F = TypeVar("F")
 
-_MAX_MODEL_NAME_CHARS: Final = 100
+_NO_BACKOFF: Final = Backoff()
 
 
-class Dependency:
+class Dependency(Guard):
     """One external service, by the name that joins its metrics, breaker, probe and panel.
 
-    Every call passes the gates in order: breaker, timeout. Then it is settled and counted under the
-    layer that is running.
+    Every call passes `gates` in their order; then it is settled in the reverse order and counted under
+    the layer that is running. Safe in tasks and threads.
     """
 
     def __init__(
@@ -38,161 +37,223 @@ class Dependency:
         name: str,
         *,
         meter: Meter,
+        paid: bool = False,
+        rate_limit: Gate | None = None,
+        budget: Gate | None = None,
         call_timeout_seconds: float = 60.0,
-        failure_threshold: int = 5,
+        failure_threshold: float = 5,
         recovery_timeout_seconds: float = 30.0,
         success_threshold: int = 2,
+        rates: Rates | None = None,
+        slow_call_seconds: float = math.inf,
+        backoff: Backoff = _NO_BACKOFF,
+        counts_as_failure: ErrorTest = counts_against_provider,
+        falls_back_on: ErrorTest = is_replaceable,
+        retries: Retries | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        """Every series of this dependency's breaker exists from now on.
+        """Every series that can be known exists from now on; with `paid`, those of its prices too.
 
         Raises:
             ValueError: a name that is no label value, or a bad threshold or duration.
         """
-        if not DEPENDENCY_NAME.fullmatch(name):
-            raise ValueError(f"dependency name {name!r} must match {DEPENDENCY_NAME.pattern}")
-        if not (call_timeout_seconds > 0 and math.isfinite(call_timeout_seconds)):
-            raise ValueError(f"call_timeout_seconds: {call_timeout_seconds} must be more than 0 and finite")
-        self.name = name
-        self.call_timeout_seconds = call_timeout_seconds
-        self.breaker = Breaker(
-            failure_threshold,
-            recovery_timeout_seconds,
-            name=name,
-            success_threshold=success_threshold,
+        super().__init__(
+            name,
+            meter=meter,
+            paid=paid,
+            rate_limit=rate_limit,
+            budget=budget,
             call_timeout_seconds=call_timeout_seconds,
-            listener=_BreakerSeries(name, meter),
+            failure_threshold=failure_threshold,
+            recovery_timeout_seconds=recovery_timeout_seconds,
+            success_threshold=success_threshold,
+            rates=rates,
+            slow_call_seconds=slow_call_seconds,
+            backoff=backoff,
+            counts_as_failure=counts_as_failure,
             clock=clock,
         )
-        self._meter = meter
-        self._clock = clock
-        self._models = _ModelNames()
-        self._layers: dict[str, _CallSeries] = {}
-        self.declare(metrics.NO_LAYER)
+        self.retries = retries
+        self._falls_back_on = falls_back_on
 
-    def declare(self, layer: str) -> None:
-        """Make this layer's series of calls exist, with 0, before the first call."""
-        if layer not in self._layers:
-            self._layers[layer] = _CallSeries.of(self._meter, layer, self.name)
-
-    async def call(
-        self, function: Callable[[], Awaitable[T]], *, price: Callable[[T], Charge] | None = None
-    ) -> T:
+    @overload
+    def call(
+        self,
+        function: Callable[[], Awaitable[T]],
+        *,
+        price: Callable[[T], Charge | None] | None = None,
+        fallback: None = None,
+        **ask: Unpack[Ask],
+    ) -> Coroutine[Any, Any, T]: ...
+    @overload
+    def call(
+        self,
+        function: Callable[[], Awaitable[T]],
+        *,
+        price: Callable[[T], Charge | None] | None = None,
+        fallback: Fallback[F],
+        **ask: Unpack[Ask],
+    ) -> Coroutine[Any, Any, Answer[T | F]]: ...
+    def call(
+        self,
+        function: Callable[[], Awaitable[T]],
+        *,
+        price: Callable[[T], Charge | None] | None = None,
+        fallback: Fallback[F] | None = None,
+        **ask: Unpack[Ask],
+    ) -> Coroutine[Any, Any, T] | Coroutine[Any, Any, Answer[T | F]]:
         """Make one guarded call: `function` sends it, `price` says what the answer cost.
 
+        A `price` of None is a free call. With a `fallback` it returns an `Answer`, which says whether it
+        is the provider's. What `ask` may hold, `max_usd` for the budget among it, is in `Call`.
+
         Raises:
-            BreakerOpenError: refused; nothing was sent.
+            BreakerOpenError: refused; nothing was sent. RejectedError: likewise.
             TimeoutError: no answer within `call_timeout_seconds`.
             Exception: whatever `function` raises.
         """
-        series = self._series(current_layer())
+        if fallback is not None:
+            return self._call_or_stand_in(function, price, fallback, ask)
+        if self.retries is not None:
+            return self.retries.call(lambda: self._call_once(function, price, ask))
+        return self._call_once(function, price, ask)
+
+    @overload
+    def call_sync(
+        self,
+        function: Callable[[], T],
+        *,
+        price: Callable[[T], Charge | None] | None = None,
+        fallback: None = None,
+        **ask: Unpack[Ask],
+    ) -> T: ...
+    @overload
+    def call_sync(
+        self,
+        function: Callable[[], T],
+        *,
+        price: Callable[[T], Charge | None] | None = None,
+        fallback: Fallback[F],
+        **ask: Unpack[Ask],
+    ) -> Answer[T | F]: ...
+    def call_sync(
+        self,
+        function: Callable[[], T],
+        *,
+        price: Callable[[T], Charge | None] | None = None,
+        fallback: Fallback[F] | None = None,
+        **ask: Unpack[Ask],
+    ) -> T | Answer[T | F]:
+        """As `call`, in this thread, which nothing can interrupt: give the client a timeout too.
+
+        An answer that comes after `call_timeout_seconds` is returned, as it is paid for, and counted as
+        a timeout: the breaker learns of it.
+        """
+
+        def attempt() -> T:
+            with CallScope(self, ask) as call:
+                answer = function()
+                self.set_price(call, price, answer)
+            return answer
+
+        def run() -> T:
+            return attempt() if self.retries is None else self.retries.call_sync(attempt)
+
+        if fallback is None:
+            return run()
         try:
-            permit = self.breaker.admit()
-        except BreakerOpenError:
-            series.outcomes[CallOutcome.REJECTED_BREAKER].inc()
-            raise
-        started = self._clock()
+            answer = run()
+        except Exception as error:  # noqa: BLE001  (it is raised again where no fallback stands in)
+            return self._stand_in(fallback, error)
+        fallback.learn(answer)
+        return Answer(answer)
+
+    def calling(self, **ask: Unpack[Ask]) -> CallScope:
+        """`async with` or `with`: everything inside is one call; set `charge` on what it gives you.
+
+        Retries and fallbacks are not for it: nobody can run a block twice.
+        """
+        return CallScope(self, ask)
+
+    @overload
+    def guard(
+        self,
+        *,
+        price: Callable[[Any], Charge | None] | None = None,
+        fallback: None = None,
+        **ask: Unpack[Ask],
+    ) -> Decorator: ...
+    @overload
+    def guard(
+        self,
+        *,
+        price: Callable[[Any], Charge | None] | None = None,
+        fallback: Fallback[F] | MakesFallback[F],
+        **ask: Unpack[Ask],
+    ) -> DecoratorWithFallback[F]: ...
+    def guard(
+        self,
+        *,
+        price: Callable[[Any], Charge | None] | None = None,
+        fallback: Fallback[F] | MakesFallback[F] | None = None,
+        **ask: Unpack[Ask],
+    ) -> Decorator | DecoratorWithFallback[F]:
+        """A decorator for async and sync functions; `operation` is the function's name if not given.
+
+        `fallback` may be a function of the call's arguments that gives one: that is how a cache gets its
+        key. With one, the function returns an `Answer`.
+        """
+        if fallback is None:
+            return Decorator(self, price, ask)
+        return DecoratorWithFallback(self, price, ask, fallback)
+
+    async def _call_once(
+        self,
+        function: Callable[[], Awaitable[T]],
+        price: Callable[[T], Charge | None] | None,
+        ask: Ask,
+    ) -> T:
+        layer = current_layer()
+        series = self._layers.get(layer)
+        call = Call(layer, self.declare(layer) if series is None else series)
+        call.is_async = True
+        if ask:
+            call.ask(**ask)
+        if self._can_wait:
+            await self.enter_async(call)
+        else:
+            self.enter(call)
         try:
-            async with asyncio.timeout(self.call_timeout_seconds):
-                answer = await function()
+            answer = await function()
         except BaseException as error:
-            self.breaker.settle_raised(permit, error)
-            series.observe(_outcome_of(error), self._clock() - started)
-            raise
-        self.breaker.settle(permit, BreakerOutcome.SUCCESS)
-        series.observe(CallOutcome.SUCCESS, self._clock() - started)
+            seen = self.settle(call, error)
+            if seen is error or seen is None:
+                raise
+            raise seen from error
         if price is not None:
-            self._settle_cost(price, answer)
+            self.set_price(call, price, answer)
+        self.settle(call, None)
         return answer
 
-    def _series(self, layer: str) -> _CallSeries:
-        self.declare(layer)
-        return self._layers[layer]
-
-    def _settle_cost(self, price: Callable[[T], Charge], answer: T) -> None:
+    async def _call_or_stand_in(
+        self,
+        function: Callable[[], Awaitable[T]],
+        price: Callable[[T], Charge | None] | None,
+        fallback: Fallback[F],
+        ask: Ask,
+    ) -> Answer[T | F]:
         try:
-            charge = price(answer)
-        except Exception:
-            # The answer is paid for and good; a price that can't be found must not lose it.
-            log.exception("price.failed dependency=%s", self.name)
-            charge = Charge(CEILING_USD_PER_CALL, PriceSource.CEILING, metrics.OTHER_MODEL)
-        layer = current_layer()
-        model = self._models.label(charge.model)
-        self._meter.counter(metrics.PIPELINE_COST, layer, self.name, model).inc(charge.usd)
-        for token_type, count in charge.tokens.items():
-            self._meter.counter(metrics.PIPELINE_TOKENS, layer, self.name, model, token_type.value).inc(count)
-        self._meter.counter(metrics.PIPELINE_PRICED_CALLS, self.name, charge.source.value).inc()
-        charge_job(charge.usd)
+            answer = await self.call(function, price=price, **ask)
+        except Exception as error:  # noqa: BLE001  (it is raised again where no fallback stands in)
+            return self._stand_in(fallback, error)
+        fallback.learn(answer)
+        return Answer(answer)
 
-
-class _ModelNames:
-    """At most 24 model names become labels; what comes later is `other`."""
-
-    def __init__(self) -> None:
-        self._known: set[str] = set()
-
-    def label(self, model: str) -> str:
-        if model not in self._known:
-            if not model or len(model) > _MAX_MODEL_NAME_CHARS or len(self._known) >= metrics.MAX_MODEL_NAMES:
-                return metrics.OTHER_MODEL
-            self._known.add(model)
-        return model
-
-
-@dataclass(frozen=True, slots=True)
-class _CallSeries:
-    """The series of one layer and dependency, looked up once."""
-
-    outcomes: dict[CallOutcome, Counter]
-    duration: Histogram
-
-    @classmethod
-    def of(cls, meter: Meter, layer: str, dependency: str) -> _CallSeries:
-        return cls(
-            {
-                outcome: meter.counter(metrics.PIPELINE_CALLS, layer, dependency, outcome.value)
-                for outcome in CallOutcome
-            },
-            meter.histogram(metrics.PIPELINE_CALL_DURATION, layer, dependency),
-        )
-
-    def observe(self, outcome: CallOutcome, duration_seconds: float) -> None:
-        self.outcomes[outcome].inc()
-        self.duration.observe(duration_seconds)
-
-
-class _BreakerSeries:
-    """A breaker's listener that counts."""
-
-    def __init__(self, dependency: str, meter: Meter) -> None:
-        self._outcomes = {
-            outcome: meter.counter(metrics.CIRCUIT_BREAKER_CALLS, dependency, outcome.value)
-            for outcome in BreakerOutcome
-        }
-        self._states = {
-            state: meter.gauge(metrics.CIRCUIT_BREAKER_STATE, dependency, state.value)
-            for state in BreakerState
-        }
-        self._states[BreakerState.CLOSED].set(1)
-        self._transitions = {
-            transition: meter.counter(
-                metrics.CIRCUIT_BREAKER_TRANSITIONS, dependency, *(state.value for state in transition)
-            )
-            for transition in permutations(BreakerState, 2)
-        }
-
-    def on_outcome(self, outcome: BreakerOutcome) -> None:
-        self._outcomes[outcome].inc()
-
-    def on_transition(self, from_state: BreakerState, to_state: BreakerState) -> None:
-        self._states[from_state].set(0)
-        self._states[to_state].set(1)
-        self._transitions[from_state, to_state].inc()
-
-
-def _outcome_of(error: BaseException) -> CallOutcome:
-    if isinstance(error, TimeoutError):
-        return CallOutcome.TIMEOUT
-    if isinstance(error, asyncio.CancelledError):
-        return CallOutcome.CANCELLED
-    return CallOutcome.ERROR
+    def _stand_in(self, fallback: Fallback[F], error: Exception) -> Answer[F]:
+        """The fallback's answer, or the error again."""
+        answer = stand_in_safely(fallback, error) if self._falls_back_on(error) else None
+        if answer is None:
+            raise error
+        if answer.fallback is not None:
+            self.declare(current_layer()).fallbacks[answer.fallback].inc()
+        return answer

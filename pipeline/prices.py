@@ -10,6 +10,7 @@ import logging
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from enum import StrEnum
 from typing import Any
 
 from pipeline.metrics import PriceSource, TokenType
@@ -19,6 +20,7 @@ log = logging.getLogger(__name__)
 CEILING_USD_PER_CALL = 0.25
 """Charged for an LLM call that no source can price: what a long answer of a dear model may cost."""
 
+_PROMPT_AND_COMPLETION = ("chat", "embeddings")
 _MAX_TOKENS = 1_000_000_000
 _MAX_REPORTED_USD = 10_000.0
 """No single call costs more; what says so is not believed."""
@@ -34,23 +36,40 @@ class Charge:
     tokens: Mapping[TokenType, int] = field(default_factory=dict)
 
 
+class Flavor(StrEnum):
+    """Whose words an answer uses for its usage; the values are genai-prices' own."""
+
+    CHAT = "chat"
+    RESPONSES = "responses"
+    EMBEDDINGS = "embeddings"
+    ANTHROPIC = "default"
+
+
+def price_answer(response: Mapping[str, Any], *, provider: str, model: str, flavor: Flavor) -> Charge:
+    """Price an answer by its `usage` in one of the flavors. Never raises for a strange answer.
+
+    `provider` is genai-prices' id; `model` is what was asked for, and serves where the answer names none.
+    """
+    model = _text(response.get("model")) or model
+    usage = response.get("usage")
+    usage = usage if isinstance(usage, Mapping) else {}
+    tokens = _tokens(usage) if flavor in _PROMPT_AND_COMPLETION else _input_and_output(usage, flavor)
+    reported = _reported_price(usage)
+    if reported is not None:
+        return Charge(reported, PriceSource.REPORTED, model, tokens)
+    listed = _table_price({**response, "model": model}, provider, flavor)
+    if listed is not None:
+        return Charge(listed, PriceSource.TABLE, model, tokens)
+    return Charge(CEILING_USD_PER_CALL, PriceSource.CEILING, model, tokens)
+
+
 def price_chat_completion(response: Mapping[str, Any], *, provider: str, model: str) -> Charge:
     """Price an answer in the wire format of OpenAI's chat completions, as OpenRouter speaks it too.
 
     `provider` is genai-prices' id; `model` is what was asked for, and serves where the answer names
     none. OpenRouter reports `usage.cost` in USD. Never raises for a strange answer.
     """
-    model = _text(response.get("model")) or model
-    usage = response.get("usage")
-    usage = usage if isinstance(usage, Mapping) else {}
-    tokens = _tokens(usage)
-    reported = _reported_price(usage)
-    if reported is not None:
-        return Charge(reported, PriceSource.REPORTED, model, tokens)
-    listed = _table_price(response, provider)
-    if listed is not None:
-        return Charge(listed, PriceSource.TABLE, model, tokens)
-    return Charge(CEILING_USD_PER_CALL, PriceSource.CEILING, model, tokens)
+    return price_answer(response, provider=provider, model=model, flavor=Flavor.CHAT)
 
 
 def _reported_price(usage: Mapping[str, Any]) -> float | None:
@@ -73,12 +92,34 @@ def _tokens(usage: Mapping[str, Any]) -> dict[TokenType, int]:
     }
 
 
-def _table_price(response: Mapping[str, Any], provider: str) -> float | None:
+def _input_and_output(usage: Mapping[str, Any], flavor: Flavor) -> dict[TokenType, int]:
+    """OpenAI's responses count cached tokens in the input, Anthropic beside it."""
+    taken, given = _count(usage.get("input_tokens")), _count(usage.get("output_tokens"))
+    if flavor is Flavor.ANTHROPIC:
+        return {
+            TokenType.INPUT: taken,
+            TokenType.CACHE_READ: _count(usage.get("cache_read_input_tokens")),
+            TokenType.CACHE_WRITE: _count(usage.get("cache_creation_input_tokens")),
+            TokenType.OUTPUT: given,
+        }
+    cached = min(_count(_inside(usage, "input_tokens_details", "cached_tokens")), taken)
+    reasoning = min(_count(_inside(usage, "output_tokens_details", "reasoning_tokens")), given)
+    return {
+        TokenType.INPUT: taken - cached,
+        TokenType.CACHE_READ: cached,
+        TokenType.OUTPUT: given - reasoning,
+        TokenType.REASONING: reasoning,
+    }
+
+
+def _table_price(response: Mapping[str, Any], provider: str, flavor: Flavor) -> float | None:
     try:
         from genai_prices import extract_usage
 
         listed = float(
-            extract_usage(dict(response), provider_id=provider, api_flavor="chat").calc_price().total_price
+            extract_usage(dict(response), provider_id=provider, api_flavor=flavor.value)
+            .calc_price()
+            .total_price
         )
     except ImportError:
         return None

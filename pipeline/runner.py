@@ -19,11 +19,12 @@ from pipeline.layers.layer import Layer, Workplace
 from pipeline.meter import Meter
 from pipeline.metrics import RunOutcome
 from pipeline.providers import ProviderError
+from pipeline.rejections import RejectedError
 from pipeline.series import Counter, Gauge, Histogram
 
 log = structlog.get_logger(__name__)
 
-EXPECTED_ERRORS = (JobError, ProviderError, BreakerOpenError)
+EXPECTED_ERRORS = (JobError, ProviderError, BreakerOpenError, RejectedError)
 """What ends a job without being a mistake of ours; the message is fit for a log line."""
 
 

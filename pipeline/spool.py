@@ -24,8 +24,6 @@ _HEADER_BYTES: Final = 8
 _LENGTH: Final = struct.Struct("i")
 _VALUE: Final = struct.Struct("dd")
 
-pack_value = _VALUE.pack
-
 
 class SpoolError(OSError):
     """The spool cannot be written; the message names the directory and the remedy."""
@@ -54,6 +52,7 @@ class SpoolFile:
             # Space is allocated, not left sparse: a write to a hole on a full disk would kill the process.
             os.posix_fallocate(self._fd, 0, self._size)
             self.buffer = mmap.mmap(self._fd, self._size)
+            self._map_values()
             self._write_used()
             unfinished.rename(path)
         except BaseException:
@@ -77,8 +76,13 @@ class SpoolFile:
         return self._used - _VALUE.size
 
     def close(self) -> None:
+        self.values.release()
         self.buffer.close()
         os.close(self._fd)
+
+    def _map_values(self) -> None:
+        """The file as float64s. To set one is one store, where a reader sees the old or the new value."""
+        self.values: memoryview[float] = memoryview(self.buffer).cast("d")
 
     def _grow_to(self, size: int) -> None:
         grown = self._size
@@ -86,8 +90,10 @@ class SpoolFile:
             grown *= 2
         if grown != self._size:
             os.posix_fallocate(self._fd, self._size, grown - self._size)
+            self.values.release()  # or else the map could not be resized
             self.buffer.resize(grown)
             self._size = grown
+            self._map_values()
 
     def _write_used(self) -> None:
         self.buffer[: _LENGTH.size] = _LENGTH.pack(self._used)

@@ -10,7 +10,6 @@ from openai.types.chat import ChatCompletion, ChatCompletionMessageParam
 
 from pipeline.dependency import Dependency
 from pipeline.meter import Meter
-from pipeline.metrics import PIPELINE_PRICED_CALLS, PriceSource
 from pipeline.prices import Charge, price_chat_completion
 from pipeline.providers.error import ProviderError
 from pipeline.settings import Settings
@@ -29,8 +28,6 @@ class OpenRouter:
 
     @classmethod
     def open(cls, settings: Settings, meter: Meter) -> Self:
-        for source in PriceSource:
-            meter.counter(PIPELINE_PRICED_CALLS, NAME, source.value)
         client = openai.AsyncOpenAI(
             api_key=settings.openrouter_api_key,
             base_url=settings.openrouter_base_url,
@@ -43,7 +40,7 @@ class OpenRouter:
         )
         # The SDK took these from OPENAI_… variables: another provider's business.
         client.organization = client.project = client.admin_api_key = client.webhook_secret = None
-        return cls(client, Dependency(NAME, meter=meter), model=settings.openrouter_model)
+        return cls(client, Dependency(NAME, meter=meter, paid=True), model=settings.openrouter_model)
 
     async def ask_for_json(self, messages: Sequence[ChatCompletionMessageParam]) -> str:
         """The model's answer to a conversation that asks for JSON; whether it is JSON is not checked.
@@ -75,7 +72,9 @@ class OpenRouter:
                 response_format={"type": "json_object"},
             )
         except openai.APIStatusError as error:
-            raise ProviderError(NAME, f"status {error.status_code}") from None
+            raise ProviderError(
+                NAME, f"status {error.status_code}", error.status_code, error.response.headers
+            ) from None
         except openai.APIConnectionError as error:
             cause = error.__cause__
             raise ProviderError(NAME, f"no connection ({type(cause or error).__name__})") from None

@@ -1,38 +1,19 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+import contextlib
+import functools
+import sys
+import threading
 from typing import Any, NoReturn
 
 import pytest
-from prometheus_client import CollectorRegistry
 
-from pipeline import Breaker, BreakerOpenError, Charge, Dependency, Meter, running_job, running_layer
-from pipeline.metrics import MAX_MODEL_NAMES, PriceSource, TokenType
+from pipeline import Breaker, BreakerOpenError, Charge, Dependency, Meter, Rates, running_job, running_layer
+from pipeline.metrics import MAX_MODEL_NAMES, FallbackKind, PriceSource, TokenType
 from pipeline.prices import CEILING_USD_PER_CALL
-from tests.clock import Clock
-
-
-class Counted:
-    """A dependency and what it counted."""
-
-    def __init__(self, **options: Any) -> None:
-        self.clock = Clock()
-        self.meter = Meter()
-        self.dependency = Dependency("openrouter", meter=self.meter, clock=self.clock, **options)
-        self._registry = CollectorRegistry()
-        self._registry.register(self.meter)
-
-    def value(self, name: str, **labels: str) -> float | None:
-        return self._registry.get_sample_value(name, {"dependency": "openrouter", **labels})
-
-    def calls(self, layer: str = "none") -> Mapping[str, float]:
-        return {
-            sample.labels["outcome"]: sample.value
-            for family in self._registry.collect()
-            for sample in family.samples
-            if sample.name == "pipeline_calls_total" and sample.labels["layer"] == layer and sample.value
-        }
+from pipeline.providers.error import ProviderError
+from tests.pipeline.counted import Counted
 
 
 async def answer() -> str:
@@ -159,8 +140,12 @@ async def test_no_more_than_so_many_model_names_become_labels() -> None:
 
 
 def test_every_series_of_a_declared_layer_exists_with_0() -> None:
-    counted = Counted()
+    counted = Counted(paid=True)
     counted.dependency.declare("publish")
+    for kind in FallbackKind:
+        assert counted.value("pipeline_fallbacks_total", layer="publish", kind=kind.value) == 0
+    for source in PriceSource:
+        assert counted.value("pipeline_priced_calls_total", source=source.value) == 0
     assert counted.value("pipeline_calls_total", layer="publish", outcome="rejected_budget") == 0
     assert counted.value("pipeline_call_duration_seconds_count", layer="publish") == 0
 
@@ -179,3 +164,95 @@ def test_a_call_timeout_that_is_none_is_refused(seconds: float) -> None:
 
 def test_the_breaker_is_circuitbreakers() -> None:
     assert isinstance(Counted().dependency.breaker, Breaker)
+
+
+async def test_a_call_without_a_price_is_free() -> None:
+    counted = Counted(paid=True)
+    assert await counted.dependency.call(answer, price=lambda _: None) == "answer"
+    assert (
+        sum(counted.value("pipeline_priced_calls_total", source=source) or 0 for source in PriceSource) == 0
+    )
+
+
+async def test_the_time_that_pricing_takes_is_not_the_calls() -> None:
+    counted = Counted()
+
+    def slow(_: str) -> Charge:
+        counted.clock.advance(3)
+        return Charge(0.1, PriceSource.TABLE, "m")
+
+    await counted.dependency.call(answer, price=slow)
+    assert counted.value("pipeline_call_duration_seconds_sum", layer="none") == 0
+
+
+@pytest.mark.parametrize("status", [400, 401, 403, 404, 413, 422])
+async def test_a_wrong_request_never_opens_the_breaker(status: int) -> None:
+    counted = Counted(failure_threshold=1)
+
+    async def answered() -> NoReturn:
+        raise ProviderError("openrouter", f"status {status}", status)
+
+    for _ in range(3):
+        with pytest.raises(ProviderError):
+            await counted.dependency.call(answered)
+    assert counted.calls() == {"error": 3}
+    assert counted.judged() == {"success": 3}
+
+
+async def test_a_mistake_of_ours_tells_the_breaker_nothing() -> None:
+    counted = Counted(failure_threshold=2, success_threshold=1, recovery_timeout_seconds=10)
+    with pytest.raises(ConnectionError):
+        await counted.dependency.call(refuse)
+    with pytest.raises(TypeError):
+        await counted.dependency.call(lambda: None)  # type: ignore[arg-type, return-value]
+    with pytest.raises(ConnectionError):
+        await counted.dependency.call(refuse)
+    assert counted.judged() == {"failure": 2, "ignored": 1}
+    assert counted.value("circuit_breaker_state", state="open") == 1
+
+
+async def test_what_counts_as_a_failure_can_be_told() -> None:
+    counted = Counted(failure_threshold=1, counts_as_failure=lambda error: isinstance(error, KeyError))
+    with pytest.raises(ConnectionError):
+        await counted.dependency.call(refuse)
+    assert counted.judged() == {"success": 1}
+
+
+async def test_a_rate_of_failures_opens_the_breaker_though_few_come_in_a_row() -> None:
+    counted = Counted(rates=Rates(failure_rate=0.5, window_calls=4, minimum_calls=4))
+    for send in (answer, refuse, answer, refuse):
+        with contextlib.suppress(ConnectionError):
+            await counted.dependency.call(send)
+    assert counted.value("circuit_breaker_state", state="open") == 1
+
+
+def test_threads_lose_no_call_and_the_breaker_agrees() -> None:
+    counted = Counted(failure_threshold=3, recovery_timeout_seconds=0)
+    calls_of_a_thread = 200
+
+    def work(number: int) -> None:
+        for turn in range(calls_of_a_thread):
+            with contextlib.suppress(ConnectionError, BreakerOpenError):
+                counted.dependency.call_sync(functools.partial(fail_sometimes, number + turn))
+
+    before = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)
+    try:
+        threads = [threading.Thread(target=work, args=(number,)) for number in range(16)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+    finally:
+        sys.setswitchinterval(before)
+    calls, judged = counted.calls(), counted.judged()
+    assert sum(calls.values()) == sum(judged.values()) == 16 * calls_of_a_thread
+    assert calls.get("rejected_breaker", 0) == judged.get("rejected", 0)
+    sent = counted.value("pipeline_call_duration_seconds_count", layer="none")
+    assert sent == calls["success"] + calls["error"]
+
+
+def fail_sometimes(number: int) -> int:
+    if number % 5 == 0:
+        raise ConnectionError
+    return number

@@ -5,7 +5,7 @@ import asyncio
 import pytest
 from aiohttp import web
 
-from pipeline import BreakerOpenError, Meter, running_job, running_layer
+from pipeline import BreakerOpenError, Dependency, Meter, running_job, running_layer
 from pipeline.demo.stand_ins import create_app
 from pipeline.metrics import (
     PIPELINE_CALLS,
@@ -164,7 +164,7 @@ async def test_silence_ends_at_the_guards_timeout() -> None:
     app = web.Application()
     app.router.add_post(CHAT, hang)
     async with serving_app(app) as url, providers_at(openrouter=url) as providers:
-        providers.openrouter.dependency.call_timeout_seconds = 0.02
+        providers.openrouter.dependency = Dependency("openrouter", meter=Meter(), call_timeout_seconds=0.02)
         with pytest.raises(ProviderError, match=r"no answer within 0\.02 s"):
             await providers.openrouter.ask_for_json([QUESTION])  # type: ignore[list-item]
 

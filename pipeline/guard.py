@@ -1,0 +1,215 @@
+"""All that one call passes, in order, and how it is settled and counted; `Dependency` gives it its faces."""
+
+from __future__ import annotations
+
+import logging
+import math
+from collections.abc import Callable
+from typing import Final, TypedDict, TypeVar
+
+from pipeline import metrics
+from pipeline.breaker import Backoff, Breaker, BreakerOpenError, Rates
+from pipeline.context import current_account, current_layer
+from pipeline.counting import BreakerSeries, LayerSeries, ModelNames, PriceSeries
+from pipeline.failures import ErrorTest, is_timeout
+from pipeline.gates import BreakerGate, Call, Gate, Pass, WaitingGate
+from pipeline.meter import Meter
+from pipeline.metrics import DEPENDENCY_NAME, CallOutcome, PriceSource
+from pipeline.prices import CEILING_USD_PER_CALL, Charge
+from pipeline.rejections import RejectedError
+from pipeline.timeouts import TimeoutGate
+
+log = logging.getLogger(__name__)
+
+T = TypeVar("T")
+
+_SUCCESS: Final = CallOutcome.SUCCESS
+_NO_PASSES: Final[list[Pass]] = []
+"""Of a call that has ended."""
+
+
+class Ask(TypedDict, total=False):
+    """What a caller may tell the gates of a call; see `Call`."""
+
+    operation: str | None
+    max_usd: float | None
+    permits: int
+
+
+class Guard:
+    """The gates of one dependency, and the series that its calls are counted in."""
+
+    def __init__(
+        self,
+        name: str,
+        *,
+        meter: Meter,
+        paid: bool,
+        rate_limit: Gate | None,
+        budget: Gate | None,
+        call_timeout_seconds: float,
+        failure_threshold: float,
+        recovery_timeout_seconds: float,
+        success_threshold: int,
+        rates: Rates | None,
+        slow_call_seconds: float,
+        backoff: Backoff,
+        counts_as_failure: ErrorTest,
+        clock: Callable[[], float],
+    ) -> None:
+        """Arguments are those of `Dependency`."""
+        if not DEPENDENCY_NAME.fullmatch(name):
+            raise ValueError(f"dependency name {name!r} must match {DEPENDENCY_NAME.pattern}")
+        if not (call_timeout_seconds > 0 and math.isfinite(call_timeout_seconds)):
+            raise ValueError(f"call_timeout_seconds: {call_timeout_seconds} must be more than 0 and finite")
+        self.name = name
+        self.breaker = Breaker(
+            failure_threshold,
+            recovery_timeout_seconds,
+            lambda _, error: counts_as_failure(error),
+            name=name,
+            success_threshold=success_threshold,
+            rates=rates,
+            slow_call_seconds=slow_call_seconds,
+            backoff=backoff,
+            call_timeout_seconds=call_timeout_seconds,
+            listener=BreakerSeries(meter, name),
+            clock=clock,
+        )
+        self._timeout = TimeoutGate(call_timeout_seconds)
+        in_order = (
+            rate_limit,
+            budget,
+            BreakerGate(self.breaker, counts_as_failure),
+            self._timeout,
+        )
+        self.gates: tuple[Gate, ...] = tuple(gate for gate in in_order if gate is not None)
+        self._enter_gates = tuple(gate.enter for gate in self.gates)
+        self._can_wait = any(isinstance(gate, WaitingGate) for gate in self.gates)
+        self._meter = meter
+        self._clock = clock
+        self._models = ModelNames()
+        self._prices = PriceSeries(meter, name)
+        if paid:
+            self._prices.declare()
+        self._layers: dict[str, LayerSeries] = {}
+        self.declare(metrics.NO_LAYER)
+
+    @property
+    def call_timeout_seconds(self) -> float:
+        return self._timeout.seconds
+
+    def declare(self, layer: str) -> LayerSeries:
+        """Make this layer's series of calls and fallbacks exist, with 0, before the first call."""
+        series = self._layers.get(layer)
+        if series is None:
+            series = self._layers[layer] = LayerSeries(self._meter, layer, self.name)
+        return series
+
+    def begin(self, *, is_stream: bool = False) -> Call:
+        """A call that has not entered yet, of the layer and job that are running."""
+        layer = current_layer()
+        series = self._layers.get(layer)
+        call = Call(layer, self.declare(layer) if series is None else series)
+        if is_stream:
+            call.is_stream = True
+            call.account = current_account()  # who ends a stream may be another task, or none
+        return call
+
+    def enter(self, call: Call) -> None:
+        """Pass all gates, blocking where one waits.
+
+        Raises:
+            BreakerOpenError: refused; what had been passed is released. RejectedError: likewise.
+        """
+        passes = call.passes
+        try:
+            for enter in self._enter_gates:
+                passes.append(enter(call))
+        except BaseException as error:
+            self._turn_back(call, error)
+            raise
+        call.started = self._clock()
+
+    async def enter_async(self, call: Call) -> None:
+        """As `enter`, awaiting where a gate waits."""
+        if not self._can_wait:
+            self.enter(call)
+            return
+        passes = call.passes
+        try:
+            for gate in self.gates:
+                if isinstance(gate, WaitingGate):
+                    passes.append(await gate.enter_async(call))
+                else:
+                    passes.append(gate.enter(call))
+        except BaseException as error:
+            self._turn_back(call, error)
+            raise
+        call.started = self._clock()
+
+    def settle(self, call: Call, error: BaseException | None) -> BaseException | None:
+        """Say how a call that entered ended; it is counted once, whoever says it again.
+
+        Returns:
+            The error with which it ended as the gates see it: a cancellation may be a timeout.
+        """
+        passes = call.passes
+        if not passes:
+            return call.error
+        call.passes = _NO_PASSES
+        ended = call.ended
+        call.duration_seconds = seconds = (self._clock() if ended is None else ended) - call.started
+        if error is not None:
+            call.error = error
+            call.outcome = _outcome_of(error)
+        for passed in reversed(passes):
+            try:
+                passed.settle(call)
+            except Exception:
+                log.exception("gate.settle_failed dependency=%s", self.name)
+        outcome = call.outcome
+        series = call.series.succeeded if outcome is _SUCCESS else call.series.sent[outcome]
+        series.count(seconds)
+        charge = call.charge
+        if charge is not None:
+            self._count_charge(call, charge)
+        return call.error
+
+    def _turn_back(self, call: Call, error: BaseException) -> None:
+        for passed in reversed(call.passes):
+            passed.release(call)
+        call.passes = _NO_PASSES
+        if isinstance(error, RejectedError):
+            outcome = error.outcome
+        elif isinstance(error, BreakerOpenError):
+            outcome = CallOutcome.REJECTED_BREAKER
+        else:
+            outcome = _outcome_of(error)
+        call.series.refused[outcome].inc()
+
+    def set_price(self, call: Call, price: Callable[[T], Charge | None] | None, answer: T) -> None:
+        """Note what the answer cost, before the call is settled."""
+        if price is None:
+            return
+        try:
+            # Taken now: the first look into the price table takes a quarter of a second.
+            call.ended = self._clock()
+            call.charge = price(answer)
+        except Exception:
+            # The answer is paid for and good; a price that can't be found must not lose it.
+            log.exception("price.failed dependency=%s", self.name)
+            call.charge = Charge(CEILING_USD_PER_CALL, PriceSource.CEILING, metrics.OTHER_MODEL)
+
+    def _count_charge(self, call: Call, charge: Charge) -> None:
+        call.series.count_charge(charge, self._models.label(charge.model))
+        self._prices.count(charge.source)
+        account = current_account() if call.account is None else call.account
+        if account is not None:
+            account.spent_usd_by_layer[call.layer] += charge.usd
+
+
+def _outcome_of(error: BaseException) -> CallOutcome:
+    if not isinstance(error, Exception):
+        return CallOutcome.CANCELLED
+    return CallOutcome.TIMEOUT if is_timeout(error) else CallOutcome.ERROR

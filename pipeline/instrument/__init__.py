@@ -1,0 +1,59 @@
+"""Adoption in one line: `instrument(client, dependency)` guards every request of an SDK's client.
+
+    stainless.py  what the OpenAI and Anthropic SDKs share: one funnel, `client.request`
+    streams.py    a stream is one call until its end; its usage is read on the way
+    openai.py     which OpenAI requests cost money, and what
+    anthropic.py  likewise for Anthropic
+    firecrawl.py  FireCrawl's own HTTP layer, and credits
+
+Only the client that is given is touched, and copies made from it by `with_options`; classes are not.
+"""
+
+from __future__ import annotations
+
+from typing import TypeVar
+
+from pipeline.dependency import Dependency
+
+Client = TypeVar("Client")
+
+
+def instrument(client: Client, dependency: Dependency, *, usd_per_credit: float | None = None) -> Client:
+    """Guard every request of this client from now on, sync or async, streamed or not.
+
+    The SDK's own retries are switched off, as they would go past the breaker unseen: give the dependency
+    `retries=` instead. `usd_per_credit` is what your FireCrawl plan charges; without it, a credit costs
+    what it does in the dearest plan.
+
+    Returns:
+        The same client.
+
+    Raises:
+        TypeError: not a client of the OpenAI, Anthropic or FireCrawl SDK.
+        ValueError: it is instrumented already.
+    """
+    if getattr(client, _MARK, False):
+        raise ValueError(f"this {type(client).__name__} is instrumented already")
+    sdks = {base.__module__.partition(".")[0] for base in type(client).__mro__}
+    if "openai" in sdks:
+        from pipeline.instrument import openai
+
+        openai.install(client, dependency)
+    elif "anthropic" in sdks:
+        from pipeline.instrument import anthropic
+
+        anthropic.install(client, dependency)
+    elif "firecrawl" in sdks:
+        from pipeline.instrument import firecrawl
+
+        firecrawl.install(client, dependency, usd_per_credit)
+    else:
+        raise TypeError(
+            f"{type(client).__qualname__} is not a client of openai, anthropic or firecrawl;"
+            " guard its calls by dependency.call"
+        )
+    setattr(client, _MARK, True)
+    return client
+
+
+_MARK = "_pipeline_instrumented"

@@ -1,0 +1,79 @@
+"""Refusals of our own: nothing was sent, and they say nothing about the provider."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from pipeline.metrics import CallOutcome, Window
+
+
+class RejectedError(Exception):
+    """A gate refused the call; nothing was sent. Fresh for each refusal, and picklable.
+
+    `retry_after_seconds` is None where waiting does not help.
+    """
+
+    outcome: ClassVar[CallOutcome]
+    """How the refused call is counted."""
+
+    dependency: str
+    retry_after_seconds: float | None
+
+
+class BudgetExceededError(RejectedError):
+    """The call could cost more than the budget has left."""
+
+    outcome = CallOutcome.REJECTED_BUDGET
+
+    def __init__(
+        self,
+        dependency: str,
+        *,
+        limit_usd: float,
+        spent_usd: float,
+        asked_usd: float,
+        retry_after_seconds: float | None = None,
+    ) -> None:
+        """`spent_usd` includes what is held for calls under way; the wait is that to the next period."""
+        super().__init__(dependency, limit_usd, spent_usd, asked_usd, retry_after_seconds)
+        self.dependency = dependency
+        self.limit_usd = limit_usd
+        self.spent_usd = spent_usd
+        self.asked_usd = asked_usd
+        self.retry_after_seconds = retry_after_seconds
+
+    def __reduce__(self) -> tuple[object, ...]:
+        return _rebuild, (type(self), self.__dict__)
+
+    def __str__(self) -> str:
+        left = "" if self.retry_after_seconds is None else f"; it resets in {self.retry_after_seconds:.0f} s"
+        return (
+            f"{self.dependency}: the call may cost {self.asked_usd:.6g} USD, and {self.spent_usd:.6g}"
+            f" of the budget of {self.limit_usd:.6g} USD are spent or held{left}"
+        )
+
+
+class RateLimitedError(RejectedError):
+    """No permit is left in the window, and the wait for one is longer than allowed."""
+
+    outcome = CallOutcome.REJECTED_RATE_LIMIT
+
+    def __init__(self, dependency: str, *, limit: int, window: Window, retry_after_seconds: float) -> None:
+        super().__init__(dependency, limit, window, retry_after_seconds)
+        self.dependency = dependency
+        self.limit = limit
+        self.window = window
+        self.retry_after_seconds: float = retry_after_seconds
+
+    def __reduce__(self) -> tuple[object, ...]:
+        return _rebuild, (type(self), self.__dict__)
+
+    def __str__(self) -> str:
+        return (
+            f"{self.dependency}: its {self.limit} calls a {self.window.value} are used up;"
+            f" try again in {self.retry_after_seconds:.1f} s"
+        )
+
+
+def _rebuild(kind: type[RejectedError], fields: dict[str, object]) -> RejectedError:
+    return kind(**fields)

@@ -1,0 +1,111 @@
+"""The ways to make a guarded call besides `await dependency.call(…)`."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any, NoReturn
+
+import pytest
+
+from pipeline import Charge, running_job
+from pipeline.metrics import PriceSource
+from tests.pipeline.counted import Counted
+
+
+async def hang() -> NoReturn:
+    await asyncio.Event().wait()
+    raise AssertionError
+
+
+def priced(usd: float) -> Any:
+    return lambda _: Charge(usd, PriceSource.REPORTED, "m-1")
+
+
+async def test_a_block_is_one_call_and_its_charge_is_set_inside() -> None:
+    counted = Counted()
+    with running_job() as account:
+        async with counted.dependency.calling(operation="summarise") as call:
+            assert call.operation == "summarise"
+            call.charge = Charge(0.5, PriceSource.REPORTED, "m-1")
+    assert counted.calls() == {"success": 1}
+    assert account.spent_usd == 0.5
+
+
+async def test_a_block_that_hangs_ends_at_its_timeout() -> None:
+    counted = Counted(call_timeout_seconds=0.01)
+    with pytest.raises(TimeoutError):
+        async with counted.dependency.calling():
+            await hang()
+    assert counted.calls() == {"timeout": 1}
+
+
+def test_a_block_in_a_thread_is_one_call() -> None:
+    counted = Counted()
+    with pytest.raises(ConnectionError), counted.dependency.calling():
+        raise ConnectionError
+    assert counted.calls() == {"error": 1}
+    assert counted.judged() == {"failure": 1}
+
+
+def test_a_sync_call_is_counted_and_priced() -> None:
+    counted = Counted()
+    assert counted.dependency.call_sync(lambda: "answer", price=priced(0.25)) == "answer"
+    assert counted.calls() == {"success": 1}
+    assert counted.value("pipeline_cost_usd_total", layer="none", model="m-1") == 0.25
+
+
+def test_a_sync_answer_that_comes_too_late_is_kept_and_counted_as_a_timeout() -> None:
+    counted = Counted(call_timeout_seconds=5)
+
+    def late() -> str:
+        counted.clock.advance(6)
+        return "answer"
+
+    assert counted.dependency.call_sync(late) == "answer"
+    assert counted.calls() == {"timeout": 1}
+    assert counted.judged() == {"failure": 1}
+
+
+async def test_a_sync_call_inside_a_task_is_not_interrupted_by_the_loop() -> None:
+    counted = Counted()
+    assert counted.dependency.call_sync(lambda: 1) == 1
+    task = asyncio.current_task()
+    assert task is not None
+    assert task.cancelling() == 0
+
+
+async def test_a_guarded_function_keeps_its_name_and_arguments() -> None:
+    counted = Counted()
+
+    @counted.dependency.guard()
+    async def greet(name: str, *, mark: str = "!") -> str:
+        return f"Hello {name}{mark}"
+
+    @counted.dependency.guard(operation="add")
+    def add(one: int, other: int) -> int:
+        return one + other
+
+    assert await greet("you", mark=".") == "Hello you."
+    assert add(1, other=2) == 3
+    assert (greet.__name__, add.__name__) == ("greet", "add")
+    assert counted.calls() == {"success": 2}
+
+
+async def test_an_object_whose_call_is_async_is_guarded_as_such() -> None:
+    counted = Counted()
+
+    class Greeter:
+        async def __call__(self) -> str:
+            raise ConnectionError
+
+    with pytest.raises(ConnectionError):
+        await counted.dependency.guard()(Greeter())()
+    assert counted.calls() == {"error": 1}
+
+
+def test_a_generator_function_is_refused() -> None:
+    with pytest.raises(TypeError, match="calling"):
+
+        @Counted().dependency.guard()
+        def numbers() -> Any:
+            yield 1
