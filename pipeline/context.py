@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 
-from pipeline.metrics import NO_LAYER
+from pipeline.metrics import LAYER_NAME, NO_LAYER
 
 
 class JobAccount:
@@ -38,7 +38,13 @@ current_account = _account.get
 
 @contextmanager
 def running_layer(name: str) -> Iterator[None]:
-    """Everything inside counts for this layer, tasks started inside included."""
+    """Everything inside counts for this layer, tasks started inside included.
+
+    Raises:
+        ValueError: a name that is no closed set's, such as one with an id or a URL in it.
+    """
+    if not LAYER_NAME.fullmatch(name):
+        raise ValueError(f"layer name {name!r} must match {LAYER_NAME.pattern}")
     token = _layer.set(name)
     try:
         yield

@@ -95,7 +95,8 @@ class ModelNames:
 
     def label(self, model: str) -> str:
         if model not in self._known:
-            if not model or len(model) > _MAX_MODEL_NAME_CHARS or len(self._known) >= metrics.MAX_MODEL_NAMES:
+            is_name = model.isprintable() and 0 < len(model) <= _MAX_MODEL_NAME_CHARS
+            if not is_name or len(self._known) >= metrics.MAX_MODEL_NAMES:
                 return metrics.OTHER_MODEL
             self._known.add(model)
         return model

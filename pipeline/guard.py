@@ -195,7 +195,7 @@ class Guard:
         try:
             # Taken now: the first look into the price table takes a quarter of a second.
             call.ended = self._clock()
-            call.charge = price(answer)
+            call.charge = _checked(price(answer))
         except Exception:
             # The answer is paid for and good; a price that can't be found must not lose it.
             log.exception("price.failed dependency=%s", self.name)
@@ -207,6 +207,12 @@ class Guard:
         account = current_account() if call.account is None else call.account
         if account is not None:
             account.spent_usd_by_layer[call.layer] += charge.usd
+
+
+def _checked(charge: object) -> Charge | None:
+    if charge is None or isinstance(charge, Charge):
+        return charge
+    raise TypeError(f"price gave {type(charge).__name__}, not a Charge")
 
 
 def _outcome_of(error: BaseException) -> CallOutcome:

@@ -22,6 +22,8 @@ from pipeline.definitions import (
 DEPENDENCY_NAME: Final = re.compile(r"[a-z][a-z0-9_]*")
 """What a dependency may be called: a label, key, file name and element id without escaping."""
 
+LAYER_NAME: Final = re.compile(r"[a-z][a-z0-9_]{0,39}")
+
 NO_LAYER = "none"
 OTHER_MODEL = "other"
 MAX_MODEL_NAMES = 24

@@ -28,12 +28,21 @@ _MAX_REPORTED_USD = 10_000.0
 
 @dataclass(frozen=True, slots=True)
 class Charge:
-    """What one call cost. `tokens` are disjoint by type."""
+    """What one call cost. `tokens` are disjoint by type.
+
+    Raises:
+        ValueError: a cost or count that is negative or not finite, which no counter could take back.
+    """
 
     usd: float
     source: PriceSource
     model: str
     tokens: Mapping[TokenType, int] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        for amount in (self.usd, *self.tokens.values()):
+            if not 0 <= amount < math.inf:
+                raise ValueError(f"a charge of {amount} is none; give what was spent, 0 or more")
 
 
 class Flavor(StrEnum):

@@ -256,3 +256,23 @@ def fail_sometimes(number: int) -> int:
     if number % 5 == 0:
         raise ConnectionError
     return number
+
+
+@pytest.mark.parametrize("usd", [float("nan"), float("inf"), -1.0])
+async def test_a_charge_that_is_none_costs_the_ceiling_and_keeps_the_answer(usd: float) -> None:
+    counted = Counted()
+    assert await counted.dependency.call(answer, price=priced(usd)) == "answer"
+    spent = counted.value("pipeline_cost_usd_total", layer="none", model="other")
+    assert spent == CEILING_USD_PER_CALL
+
+
+async def test_a_model_name_that_cant_be_shown_is_other() -> None:
+    counted = Counted()
+    await counted.dependency.call(answer, price=priced(1.0, model="\ud800"))
+    assert counted.value("pipeline_cost_usd_total", layer="none", model="other") == 1
+
+
+@pytest.mark.parametrize("name", ["", "Job 17", "https://x", "a" * 41, "läyer"])
+def test_a_layer_is_named_like_a_label_and_not_by_an_id(name: str) -> None:
+    with pytest.raises(ValueError, match="layer name"), running_layer(name):
+        pytest.fail("it ran")
