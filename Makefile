@@ -20,7 +20,7 @@ run: $(READY) ## the sidecar with the example pipeline on embedded stand-ins
 test: test-unit test-e2e ## every test
 
 test-unit: $(READY) ## fast tests, no other server needed
-	$(BIN)/pytest -m 'not e2e' --ignore=tests/e2e
+	$(BIN)/pytest -m 'not e2e'
 
 test-e2e: $(READY) ## tests with real servers; those that are missing are skipped with a reason
 	$(BIN)/pytest -m e2e
