@@ -96,7 +96,9 @@ class BreakerGate:
         self._counts = counts
 
     def enter(self, call: Call) -> Pass:
-        call.permit = self._breaker.admit()
+        call.permit = permit = self._breaker.admit()
+        # What comes after this gate returns at once: the call is sent now.
+        call.started = permit.started
         return self
 
     def settle(self, call: Call) -> None:

@@ -76,7 +76,7 @@ class Guard:
             listener=BreakerSeries(meter, name),
             clock=clock,
         )
-        self._timeout = TimeoutGate(call_timeout_seconds)
+        self._timeout = TimeoutGate(call_timeout_seconds, clock)
         in_order = (
             rate_limit,
             budget,
@@ -129,7 +129,6 @@ class Guard:
         except BaseException as error:
             self._turn_back(call, error)
             raise
-        call.started = self._clock()
 
     async def enter_async(self, call: Call) -> None:
         """As `enter`, awaiting where a gate waits."""
@@ -146,7 +145,6 @@ class Guard:
         except BaseException as error:
             self._turn_back(call, error)
             raise
-        call.started = self._clock()
 
     def settle(self, call: Call, error: BaseException | None) -> BaseException | None:
         """Say how a call that entered ended; it is counted once, whoever says it again.

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
+from collections.abc import Callable
 from time import monotonic
 from typing import Final
 
@@ -23,8 +24,10 @@ class TimeoutGate:
     is counted as a timeout, and the answer is kept: it is paid for.
     """
 
-    def __init__(self, seconds: float) -> None:
+    def __init__(self, seconds: float, clock: Callable[[], float] = monotonic) -> None:
+        """`clock` is the one that `Call.started` was read from; the timer goes by the loop's own time."""
         self.seconds = seconds
+        self._started_is_monotonic = clock is monotonic
         self._late = _JudgedLate(seconds)
         self._of_thread = _WatchOfThread()
 
@@ -41,7 +44,8 @@ class TimeoutGate:
         call.task = task
         # As asyncio.timeout: a cancellation from outside, before or meanwhile, is not ours to swallow.
         call.cancelling = task.cancelling()
-        watch.under_way[call] = at = monotonic() + self.seconds
+        sent = call.started if self._started_is_monotonic else monotonic()
+        watch.under_way[call] = at = sent + self.seconds
         if watch.timer is None:
             watch.arm(at)
         return watch
