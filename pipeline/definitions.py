@@ -23,7 +23,6 @@ class GaugeMode(StrEnum):
     """
 
     LIVE_SUM = "livesum"
-    LIVE_MAX = "livemax"
     MAX = "max"
     MOST_RECENT = "mostrecent"
 

@@ -73,7 +73,6 @@ class Sidecar:
         self.recent.forget_all_but(config.dependencies)
         self._reference = Reference(config.reference_addresses)
         self.config = config
-        self.registry.service.config_loaded(time.time())
 
     def application(self) -> web.Application:
         """Everything that is served."""
@@ -132,6 +131,7 @@ async def serving(
         url = await _listen(runner, config)
         stack.push_async_callback(sidecar.scheduler.close)
         await sidecar.apply(config)
+        sidecar.registry.service.config_loaded(time.time())
         await stack.enter_async_context(_task(watch_lag(sidecar.registry.service.event_loop_lagged)))
         await stack.enter_async_context(_task(watch_spending(sidecar.documents, sidecar.recent.spending)))
         if config.prometheus_url is not None:

@@ -12,7 +12,7 @@ from sidecar.commands.options import add_listen_option, listen_address
 from sidecar.commands.stopping import run_until_stopped
 from sidecar.config import ConfigError, ListenAddress
 from sidecar.demo.children import ChildError
-from sidecar.demo.demo import Demo, demo, health_document
+from sidecar.demo.demo import Demo, demo, fetch_document
 from sidecar.redaction import Redactor
 
 _ANY_FREE_PORT: Final = ListenAddress("127.0.0.1", 0)
@@ -75,7 +75,7 @@ async def _demo(
                 _say(_banner(running))
             worker_status = await running.worker.wait()
             if once:
-                print(await health_document(running.url))  # noqa: T201
+                print(await fetch_document(running.url))  # noqa: T201
                 return worker_status
     except ChildError as error:
         _say(str(error))

@@ -119,7 +119,7 @@ async def demo(
         yield Demo(url, stand_ins, worker)
 
 
-async def health_document(url: str) -> str:
+async def fetch_document(url: str) -> str:
     """The document, as JSON text, as soon as every probe has run."""
     async with ClientSession(timeout=ClientTimeout(total=_START_SECONDS)) as session:
         while True:

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import sys
+import time
 from pathlib import Path
 from types import FrameType
 
@@ -134,10 +135,14 @@ LAYOUT = st.sampled_from(
 @settings(max_examples=150)
 @given(st.one_of(st.text(), st.lists(st.one_of(LAYOUT, st.text(max_size=8)), max_size=40).map("".join)))
 def test_any_text_is_a_posting_or_an_intake_error(text: str) -> None:
+    started = time.process_time()
     try:
         posting = parse_posting(text)
     except IntakeError:
         return
+    finally:
+        # The processor's time, which a busy machine does not stretch.
+        assert time.process_time() - started < 0.2
     assert isinstance(posting, Posting)
     for found in (posting.title, posting.company, *posting.requirements):
         assert found
@@ -157,9 +162,12 @@ def test_largest_posting_of_any_shape_does_not_hold_up_the_others(piece: str) ->
         looked_at += event == "c_call"
 
     sys.setprofile(count)
+    started = time.process_time()
     try:
         parse_posting(text)
     finally:
         sys.setprofile(None)
+    # A pattern that backtracks without end is one step that takes for ever.
+    assert time.process_time() - started < 0.5
     # Only so many lines are looked at, however long the posting is.
     assert looked_at < 100_000
