@@ -64,7 +64,9 @@ class Latencies:
         self._by_name: dict[str, LatencyHistory] = {}
 
     def note(self, dependency: str, ended_at: float, duration_seconds: float, *, success: bool) -> None:
-        history = self._by_name.setdefault(dependency, LatencyHistory())
+        history = self._by_name.get(dependency)
+        if history is None:
+            history = self._by_name[dependency] = LatencyHistory()
         history.note(ended_at, duration_seconds, success=success)
 
     def minutes(self, dependency: str, now: float) -> list[Minute]:
