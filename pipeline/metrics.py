@@ -217,6 +217,10 @@ PIPELINE_BUDGET_RESERVED = GaugeDefinition(
 PIPELINE_BUDGET_WARN_RATIO = GaugeDefinition(
     name="pipeline_budget_warn_ratio", help="Share of the limit from which the budget is in warning."
 )
+PIPELINE_BUDGET_PERIOD_END = GaugeDefinition(
+    name="pipeline_budget_period_end_timestamp_seconds",
+    help="Unix time at which the period ends and nothing is spent any more; absent when it never ends.",
+)
 PIPELINE_BUDGET_DECISIONS = CounterDefinition(
     name="pipeline_budget_decisions_total",
     help="Answers of the budget to a call that asked for money.",
