@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Final, NoReturn
 
 from pipeline.jobs import UsageError, find_sources, printable, read_job
 from pipeline.meter import Meter
-from pipeline.metrics import RunOutcome
+from pipeline.metrics import DONE, RunOutcome
 from pipeline.settings import Settings, SettingsError
 from pipeline.spool import SpoolError
 
@@ -132,7 +132,7 @@ class _Command:
                 finally:
                     summary.write()
                 if self._every_seconds is None:
-                    return 0 if summary.all_succeeded else _SOME_FAILED
+                    return 0 if summary.all_done else _SOME_FAILED
                 await asyncio.sleep(self._every_seconds)
         finally:
             await providers.close()
@@ -149,9 +149,9 @@ class _Summary:
         self._reports.append(report)
 
     @property
-    def all_succeeded(self) -> bool:
-        ended_well = [report for report in self._reports if report.outcome is RunOutcome.SUCCEEDED]
-        return len(ended_well) == self._expected
+    def all_done(self) -> bool:
+        done = [report for report in self._reports if report.outcome in DONE]
+        return len(done) == self._expected
 
     def write(self) -> None:
         rows = [("outcome", "cost USD", "seconds", "posting", "files")]
@@ -160,7 +160,7 @@ class _Summary:
                 report.outcome.value,
                 f"{report.cost_usd:.6f}",
                 f"{report.duration_seconds:.2f}",
-                printable(report.source.name),
+                printable(Path(report.source).name),
                 _result_of(report),
             )
             for report in self._reports

@@ -80,11 +80,16 @@ class PriceSource(StrEnum):
 
 
 class RunOutcome(StrEnum):
-    """How a job, or one layer of it, ended."""
+    """How a job, or one layer of it, ended; degraded is done, but without something that was asked for."""
 
     SUCCEEDED = "succeeded"
+    DEGRADED = "degraded"
     FAILED = "failed"
     CANCELLED = "cancelled"
+
+
+DONE: Final = frozenset({RunOutcome.SUCCEEDED, RunOutcome.DEGRADED})
+"""What need not be run again."""
 
 
 class BudgetDecision(StrEnum):

@@ -33,7 +33,7 @@ class JobReport:
     """How one job ended. A job that did not succeed names the layer it ended in and a reason in one line."""
 
     id: str
-    source: Path
+    source: str
     outcome: RunOutcome
     cost_usd: float
     duration_seconds: float
@@ -104,7 +104,7 @@ class Runner:
         reason: str | None = None
         outcome = RunOutcome.SUCCEEDED
         started = self._clock()
-        log.info("job.started", job=job.id, source=printable(job.source.name))
+        log.info("job.started", job=job.id, source=printable(job.source))
         self._series.in_progress.inc()
         with running_job() as account:
             try:
@@ -112,6 +112,8 @@ class Runner:
                     layer_name = layer.name
                     await self._run_layer(layer, job)
                 layer_name = None
+                if job.degradations:
+                    outcome, reason = RunOutcome.DEGRADED, "; ".join(job.degradations)
             except EXPECTED_ERRORS as error:
                 outcome, reason = RunOutcome.FAILED, str(error)
             except Exception as error:
@@ -137,8 +139,8 @@ class Runner:
 
     async def _run_layer(self, layer: Layer, job: Job) -> None:
         series = self._layer_series[layer.name]
-        with running_layer(layer.name), series.counting(self._clock):
-            await layer.run(job, self._workplace)
+        with running_layer(layer.name), series.counting(self._clock, job):
+            job.results[layer.name] = await layer.run(job, self._workplace)
         self._series.last_progress.set(self._wall_clock())
 
     def _count(self, report: JobReport, account: JobAccount) -> None:
@@ -177,13 +179,16 @@ class _LayerSeries:
         self.wasted: Counter = meter.counter(metrics.PIPELINE_WASTED_COST, layer)
 
     @contextmanager
-    def counting(self, clock: Callable[[], float]) -> Iterator[None]:
+    def counting(self, clock: Callable[[], float], job: Job) -> Iterator[None]:
         """Count one run of the layer, however it ends."""
         outcome = RunOutcome.SUCCEEDED
+        degradations = len(job.degradations)
         started = clock()
         self.in_progress.inc()
         try:
             yield
+            if len(job.degradations) > degradations:
+                outcome = RunOutcome.DEGRADED
         except Exception:
             outcome = RunOutcome.FAILED
             raise
@@ -199,13 +204,15 @@ class _LayerSeries:
 def _log_end(report: JobReport) -> None:
     fields = {
         "job": report.id,
-        "source": printable(report.source.name),
+        "source": printable(report.source),
         "cost_usd": round(report.cost_usd, 6),
         "duration_seconds": round(report.duration_seconds, 3),
     }
     match report.outcome:
         case RunOutcome.SUCCEEDED:
             log.info("job.succeeded", **fields, files=len(report.files))
+        case RunOutcome.DEGRADED:
+            log.warning("job.degraded", **fields, files=len(report.files), reason=report.reason)
         case RunOutcome.FAILED:
             log.warning("job.failed", **fields, layer=report.layer, reason=report.reason)
         case RunOutcome.CANCELLED:

@@ -6,7 +6,9 @@ import re
 from collections.abc import Iterator, Sequence
 from typing import Final
 
-from pipeline.jobs import Job, JobError, Posting
+from pydantic import BaseModel, ConfigDict
+
+from pipeline.jobs import Job, JobError
 from pipeline.layers.layer import Layer, Workplace
 
 UNKNOWN_COMPANY: Final = "unknown"
@@ -60,14 +62,24 @@ _AT = re.compile(r"\s+(?:at|@)\s+", re.IGNORECASE)
 _MARKS = str.maketrans("", "", "*`\\")
 
 
+class Posting(BaseModel):
+    """What intake finds in a posting; `company` is `unknown` where none is named."""
+
+    model_config = ConfigDict(frozen=True)
+
+    title: str
+    company: str
+    requirements: tuple[str, ...]
+
+
 class IntakeError(JobError):
     """The posting does not tell what job it is about."""
 
 
-async def _take_in(job: Job, _workplace: Workplace) -> None:
+async def _take_in(job: Job, _workplace: Workplace) -> Posting:
     if job.text is None:
         raise IntakeError(job.unreadable or "the file cannot be read")
-    job.found_posting = parse_posting(job.text)
+    return parse_posting(job.text)
 
 
 def parse_posting(text: str) -> Posting:
@@ -95,7 +107,7 @@ def parse_posting(text: str) -> Posting:
         company = labelled_company
     elif company is None and found is not None:
         company = _company_below(lines[found + 1 :])
-    return Posting(title, company or UNKNOWN_COMPANY, requirements)
+    return Posting(title=title, company=company or UNKNOWN_COMPANY, requirements=requirements)
 
 
 def _labels(lines: Sequence[str]) -> dict[str, str]:
@@ -206,4 +218,4 @@ def _plain(text: str) -> str:
     return " ".join(spaced.translate(_MARKS).split())
 
 
-INTAKE: Final = Layer("intake", dependencies=(), run=_take_in)
+INTAKE: Final = Layer("intake", dependencies=(), result=Posting, run=_take_in)

@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING
 from pipeline.jobs import Job
 
 if TYPE_CHECKING:
+    from pydantic import BaseModel
+
     from pipeline.providers import Providers
 
 
@@ -28,10 +30,14 @@ class Layer:
     Attributes:
         name: The value of the label `layer`.
         dependencies: Names of the providers that `run` calls; their series exist from the start.
-        run: Reads the job and puts its result into it. Raises JobError, ProviderError or
-            BreakerOpenError where the job cannot go on; anything else is a mistake in the layer.
+        result: What `run` returns, a model of this layer's own. It is kept as JSON: a job that is run again
+            takes it from there, and does not run the layer.
+        run: Reads the job and returns the result; the runner puts it into the job. Raises JobError,
+            ProviderError, BreakerOpenError or RejectedError where the job cannot go on; anything else is a
+            mistake in the layer. Calls that cost money go through `job.once`.
     """
 
     name: str
     dependencies: tuple[str, ...]
-    run: Callable[[Job, Workplace], Awaitable[None]]
+    result: type[BaseModel]
+    run: Callable[[Job, Workplace], Awaitable[BaseModel]]

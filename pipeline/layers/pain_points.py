@@ -8,9 +8,9 @@ from importlib import resources
 from string import Template
 from typing import TYPE_CHECKING, Annotated, Final
 
-from pydantic import BaseModel, Field, StringConstraints, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError
 
-from pipeline.jobs import Job, JobError, PainPoints
+from pipeline.jobs import Job, JobError
 from pipeline.layers.layer import Layer, Workplace
 from pipeline.providers import openrouter
 
@@ -37,6 +37,17 @@ _Text = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, ma
 _Texts = Annotated[tuple[_Text, ...], Field(min_length=1, max_length=10)]
 
 
+class PainPoints(BaseModel):
+    """What the posting tells of the company's troubles."""
+
+    model_config = ConfigDict(frozen=True)
+
+    pain_points: tuple[str, ...]
+    strategic_needs: tuple[str, ...]
+    risks: tuple[str, ...]
+    success_metrics: tuple[str, ...]
+
+
 class _Answer(BaseModel):
     """The answer as the prompt asks for it; other keys are left out."""
 
@@ -50,24 +61,29 @@ class _AnswerError(Exception):
     """The answer is not what was asked for; the message tells the model and quotes nothing."""
 
 
-async def _find_pain_points(job: Job, workplace: Workplace) -> None:
+async def _find_pain_points(job: Job, workplace: Workplace) -> PainPoints:
     """Ask, and where the answer cannot be used, ask once more and say why."""
-    model = workplace.providers.openrouter
     conversation: list[ChatCompletionMessageParam] = [{"role": "user", "content": _question(job.text or "")}]
-    answer = await model.ask_for_json(conversation)
+    answer = await _ask(job, workplace, conversation)
     try:
-        job.found_pain_points = _parse(answer)
+        return _parse(answer)
     except _AnswerError as problems:
         conversation += [
             {"role": "assistant", "content": answer[:_MAX_REPEATED_ANSWER_CHARS]},
             {"role": "user", "content": _REPAIR.substitute(problems=problems)},
         ]
-        answer = await model.ask_for_json(conversation)
-        try:
-            job.found_pain_points = _parse(answer)
-        except _AnswerError as error:
-            first, *_ = str(error).splitlines()
-            raise JobError(f"the model's answer cannot be used, asked twice: {first}") from None
+    answer = await _ask(job, workplace, conversation)
+    try:
+        return _parse(answer)
+    except _AnswerError as error:
+        first, *_ = str(error).splitlines()
+        raise JobError(f"the model's answer cannot be used, asked twice: {first}") from None
+
+
+async def _ask(job: Job, workplace: Workplace, conversation: list[ChatCompletionMessageParam]) -> str:
+    return await job.once(
+        json.dumps(conversation), lambda: workplace.providers.openrouter.ask_for_json(conversation)
+    )
 
 
 def _question(text: str) -> str:
@@ -108,4 +124,6 @@ def _in_one_line(texts: tuple[str, ...]) -> tuple[str, ...]:
     return tuple(" ".join(text.split()) for text in spaced)
 
 
-PAIN_POINTS: Final = Layer("pain_points", dependencies=(openrouter.NAME,), run=_find_pain_points)
+PAIN_POINTS: Final = Layer(
+    "pain_points", dependencies=(openrouter.NAME,), result=PainPoints, run=_find_pain_points
+)

@@ -11,8 +11,12 @@ from html import escape
 from pathlib import Path
 from typing import Final
 
+from pydantic import BaseModel, ConfigDict
+
 from pipeline.jobs import Job, JobError
+from pipeline.layers.intake import Posting
 from pipeline.layers.layer import Layer, Workplace
+from pipeline.layers.pain_points import PainPoints
 from pipeline.providers import pdf_service
 
 _MAX_SLUG_CHARS: Final = 60
@@ -23,35 +27,46 @@ _STYLE: Final = (
 )
 
 
-async def _publish(job: Job, workplace: Workplace) -> None:
+class Published(BaseModel):
+    """The files of a job, as paths."""
+
+    model_config = ConfigDict(frozen=True)
+
+    files: tuple[Path, ...]
+
+
+async def _publish(job: Job, workplace: Workplace) -> Published:
     """Markdown first: it is kept when the PDF service is down."""
     directory = workplace.output / directory_name(job)
     markdown, pdf = directory / "dossier.md", directory / "dossier.pdf"
     await _keep(job, markdown, _markdown(job).encode())
     await _keep(job, pdf, await workplace.providers.pdf_service.render(_html(job)))
+    return Published(files=(markdown, pdf))
 
 
 def directory_name(job: Job) -> str:
     """Readable and safe in any file system; the id makes it the job's own."""
-    named = unicodedata.normalize("NFKD", f"{job.posting.company} {job.posting.title}")
+    posting = job.result(Posting)
+    named = unicodedata.normalize("NFKD", f"{posting.company} {posting.title}")
     words = re.findall(r"[a-z0-9]+", named.encode("ascii", "ignore").decode().lower())
     slug = "-".join(words)[:_MAX_SLUG_CHARS].rstrip("-")
     return f"{slug or 'posting'}-{job.id}"
 
 
 def _sections(job: Job) -> tuple[tuple[str, tuple[str, ...]], ...]:
-    found = job.pain_points
+    found = job.result(PainPoints)
     return (
         ("Pain points", found.pain_points),
         ("Strategic needs", found.strategic_needs),
         ("Risks", found.risks),
         ("Success metrics", found.success_metrics),
-        ("Requirements", job.posting.requirements),
+        ("Requirements", job.result(Posting).requirements),
     )
 
 
 def _markdown(job: Job) -> str:
-    parts = [f"# {_as_text(job.posting.title)}\n\nCompany: {_as_text(job.posting.company)}\n"]
+    posting = job.result(Posting)
+    parts = [f"# {_as_text(posting.title)}\n\nCompany: {_as_text(posting.company)}\n"]
     for heading, texts in _sections(job):
         if texts:
             parts.append(f"## {heading}\n\n" + "".join(f"- {_as_text(text)}\n" for text in texts))
@@ -59,7 +74,8 @@ def _markdown(job: Job) -> str:
 
 
 def _html(job: Job) -> str:
-    title, company = escape(job.posting.title), escape(job.posting.company)
+    posting = job.result(Posting)
+    title, company = escape(posting.title), escape(posting.company)
     body = "".join(
         f"<h2>{heading}</h2>\n<ul>\n" + "".join(f"<li>{escape(text)}</li>\n" for text in texts) + "</ul>\n"
         for heading, texts in _sections(job)
@@ -82,7 +98,8 @@ async def _keep(job: Job, path: Path, content: bytes) -> None:
         await asyncio.to_thread(_write, path, content)
     except OSError as error:
         raise JobError(f"{path.name} cannot be written: {error.strerror}") from None
-    job.files.append(path)
+    if path not in job.files:
+        job.files.append(path)
 
 
 def _write(path: Path, content: bytes) -> None:
@@ -100,4 +117,4 @@ def _write(path: Path, content: bytes) -> None:
         raise
 
 
-PUBLISH: Final = Layer("publish", dependencies=(pdf_service.NAME,), run=_publish)
+PUBLISH: Final = Layer("publish", dependencies=(pdf_service.NAME,), result=Published, run=_publish)

@@ -43,6 +43,7 @@ class DependencyEntry(TypedDict):
 class JobsEntry(TypedDict):
     running: int
     succeeded: int
+    degraded: int
     failed: int
     success_rate: float | None
 

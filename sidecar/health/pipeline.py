@@ -82,13 +82,15 @@ def rate_limit_entries(samples: Samples) -> list[RateLimitEntry]:
 
 def _jobs(samples: Samples) -> JobsEntry:
     succeeded = _ended(samples, RunOutcome.SUCCEEDED)
+    degraded = _ended(samples, RunOutcome.DEGRADED)
     failed = _ended(samples, RunOutcome.FAILED)
-    ended = succeeded + failed
+    ended = succeeded + degraded + failed
     return {
         "running": int(samples.total(worker.PIPELINE_JOBS_IN_PROGRESS)),
         "succeeded": succeeded,
+        "degraded": degraded,
         "failed": failed,
-        "success_rate": round(succeeded / ended, 3) if ended else None,
+        "success_rate": round((succeeded + degraded) / ended, 3) if ended else None,
     }
 
 

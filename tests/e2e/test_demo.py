@@ -35,7 +35,13 @@ async def test_once_runs_the_postings_and_prints_the_document_alone(tmp_path: Pa
     assert status == 0, err
     document = json.loads(out)
     assert document["status"] == "healthy", document["summary"]
-    assert document["pipeline"]["jobs"] == {"running": 0, "succeeded": 3, "failed": 0, "success_rate": 1.0}
+    assert document["pipeline"]["jobs"] == {
+        "running": 0,
+        "succeeded": 3,
+        "degraded": 0,
+        "failed": 0,
+        "success_rate": 1.0,
+    }
     assert document["pipeline"]["cost_usd"] > 0
     assert {entry["status"] for entry in document["dependencies"].values()} == {"up"}
     pdfs = list(tmp_path.glob("*/dossier.pdf"))

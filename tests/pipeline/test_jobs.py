@@ -4,6 +4,7 @@ import os
 from pathlib import Path
 
 import pytest
+from pydantic import BaseModel
 
 from pipeline.jobs import (
     MAX_POSTING_BYTES,
@@ -99,12 +100,28 @@ def test_file_that_vanished_is_a_job_that_says_why(tmp_path: Path) -> None:
     assert job.unreadable == "the file cannot be read: No such file or directory"
 
 
-def test_result_of_a_layer_that_has_not_run_is_a_lookup_error() -> None:
-    job = Job(id="1", source=Path("a.md"), text="")
-    with pytest.raises(LookupError, match="intake has not run"):
-        _ = job.posting
-    with pytest.raises(LookupError, match="pain_points has not run"):
-        _ = job.pain_points
+class Found(BaseModel):
+    """One layer's result."""
+
+
+class Other(BaseModel):
+    """Another's."""
+
+
+def test_result_is_found_by_its_model_and_is_a_lookup_error_before_its_layer_has_run() -> None:
+    job = Job(id="1", source="a.md", text="")
+    job.results["other"] = Other()
+    with pytest.raises(LookupError, match="no layer has given a Found"):
+        job.result(Found)
+    found = job.results["found"] = Found()
+    assert job.result(Found) is found
+
+
+def test_job_is_degraded_once_for_the_same_reason() -> None:
+    job = Job(id="1", source="a.md", text="")
+    job.degrade("no contacts")
+    job.degrade("no contacts")
+    assert job.degradations == ["no contacts"]
 
 
 def test_printable_escapes_what_steers_a_terminal() -> None:

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 import structlog
+from pydantic import BaseModel
 
 from pipeline import Breaker, Charge, Dependency, Meter
 from pipeline.jobs import Job, JobError
@@ -31,15 +32,20 @@ async def providers(meter: Meter) -> AsyncIterator[Providers]:
 
 
 def job(number: int = 1) -> Job:
-    return Job(id=f"job{number}", source=Path(f"{number}.md"), text="")
+    return Job(id=f"job{number}", source=f"{number}.md", text="")
+
+
+class Nothing(BaseModel):
+    """What a layer gives that has nothing to give."""
 
 
 def layer(name: str, run: Callable[[Job], Awaitable[None]] | None = None) -> Layer:
-    async def run_layer(job: Job, _workplace: Workplace) -> None:
+    async def run_layer(job: Job, _workplace: Workplace) -> Nothing:
         if run is not None:
             await run(job)
+        return Nothing()
 
-    return Layer(name, dependencies=(), run=run_layer)
+    return Layer(name, dependencies=(), result=Nothing, run=run_layer)
 
 
 def failing(error: Exception) -> Callable[[Job], Awaitable[None]]:
@@ -210,7 +216,12 @@ async def test_one_jobs_failure_leaves_the_others_alone(providers: Providers, me
         "job3": "failed",
         "job4": "succeeded",
     }
-    assert values(meter, "pipeline_jobs_total") == {("succeeded",): 3, ("failed",): 2, ("cancelled",): 0}
+    assert values(meter, "pipeline_jobs_total") == {
+        ("succeeded",): 3,
+        ("degraded",): 0,
+        ("failed",): 2,
+        ("cancelled",): 0,
+    }
 
 
 async def test_at_most_so_many_jobs_run_at_once(providers: Providers, meter: Meter) -> None:
@@ -254,7 +265,12 @@ async def test_cancelled_jobs_are_counted_and_the_gauges_go_down(providers: Prov
     with pytest.raises(asyncio.CancelledError):
         await task
     assert [(report.outcome, report.layer) for report in reports] == [(RunOutcome.CANCELLED, "two")] * 2
-    assert values(meter, "pipeline_jobs_total") == {("succeeded",): 0, ("failed",): 0, ("cancelled",): 2}
+    assert values(meter, "pipeline_jobs_total") == {
+        ("succeeded",): 0,
+        ("degraded",): 0,
+        ("failed",): 0,
+        ("cancelled",): 2,
+    }
     assert values(meter, "pipeline_layer_runs_total")["two", "cancelled"] == 2
     assert values(meter, "pipeline_jobs_in_progress") == {(): 0}
     assert values(meter, "pipeline_layer_jobs_in_progress") == {("one",): 0, ("two",): 0}
@@ -278,7 +294,8 @@ async def test_no_concurrency_is_refused(providers: Providers, meter: Meter) -> 
 
 
 async def test_layer_that_names_an_unknown_dependency_is_refused(providers: Providers, meter: Meter) -> None:
-    async def work(_job: Job, _workplace: Workplace) -> None: ...
+    async def work(_job: Job, _workplace: Workplace) -> Nothing:
+        return Nothing()
 
     with pytest.raises(KeyError, match="teapot"):
-        await run(providers, meter, (Layer("one", ("teapot",), work),))
+        await run(providers, meter, (Layer("one", ("teapot",), Nothing, work),))

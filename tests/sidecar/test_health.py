@@ -152,7 +152,13 @@ def test_jobs_layers_and_money_are_summed_over_labels() -> None:
     snapshot.add(worker.PIPELINE_LAYER_RUNS, 1, layer="publish", outcome="failed")
     snapshot.observe(worker.PIPELINE_LAYER_DURATION, 10, 41.0, layer="publish")
     pipeline = snapshot.document()["pipeline"]
-    assert pipeline["jobs"] == {"running": 0, "succeeded": 40, "failed": 1, "success_rate": 0.976}
+    assert pipeline["jobs"] == {
+        "running": 0,
+        "succeeded": 40,
+        "degraded": 0,
+        "failed": 1,
+        "success_rate": 0.976,
+    }
     assert pipeline["cost_usd"] == 0.3
     assert pipeline["layers"] == [
         {

@@ -32,7 +32,7 @@ def everything(dependencies: Any, status: str = "degraded") -> FixedDocuments:
             summary="; ".join(f"{name} is down" for name in dependencies),
             dependencies=dependencies,
             pipeline={
-                "jobs": {"running": 2, "succeeded": 40, "failed": 1, "success_rate": 0.976},
+                "jobs": {"running": 2, "succeeded": 40, "degraded": 0, "failed": 1, "success_rate": 0.976},
                 "cost_usd": 81.23,
                 "wasted_cost_usd": 0.04,
                 "layers": [{"layer": name, "running": len(name) % 2, **LAYER} for name in LAYERS],

@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pipeline.jobs import MAX_POSTING_BYTES, Posting
-from pipeline.layers.intake import MAX_REQUIREMENTS, MAX_TITLE_CHARS, IntakeError, parse_posting
+from pipeline.jobs import MAX_POSTING_BYTES
+from pipeline.layers.intake import MAX_REQUIREMENTS, MAX_TITLE_CHARS, IntakeError, Posting, parse_posting
 
 EXAMPLES = Path(__file__).parents[3] / "examples" / "postings"
 

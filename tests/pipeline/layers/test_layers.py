@@ -31,6 +31,6 @@ async def test_intake_fails_a_job_whose_file_has_no_text() -> None:
     async with providers_at() as providers:
         with pytest.raises(IntakeError, match="the file is empty"):
             await INTAKE.run(
-                Job(id="1", source=Path("a.md"), text=None, unreadable="the file is empty"),
+                Job(id="1", source="a.md", text=None, unreadable="the file is empty"),
                 Workplace(providers, Path()),
             )

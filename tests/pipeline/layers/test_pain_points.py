@@ -10,7 +10,7 @@ import pytest
 
 from pipeline.jobs import Job, JobError
 from pipeline.layers import Workplace
-from pipeline.layers.pain_points import MAX_POSTING_CHARS, PAIN_POINTS
+from pipeline.layers.pain_points import MAX_POSTING_CHARS, PAIN_POINTS, PainPoints
 from pipeline.providers import ProviderError
 from tests.pipeline.providers.serving import CHAT, Scripted, answer, completion, providers_at, serving
 
@@ -28,8 +28,8 @@ async def asked(*replies: str, text: str = POSTING) -> AsyncIterator[tuple[Job, 
     """A job on which the layer was run against a model that answers so."""
     model = Scripted(*(completion(reply) for reply in replies))
     async with serving(CHAT, model) as url, providers_at(openrouter=url) as providers:
-        job = Job(id="1", source=Path("a.md"), text=text)
-        await PAIN_POINTS.run(job, Workplace(providers, Path()))
+        job = Job(id="1", source="a.md", text=text)
+        job.results["pain_points"] = await PAIN_POINTS.run(job, Workplace(providers, Path()))
         yield job, model
 
 
@@ -43,17 +43,17 @@ def message(model: Scripted, request: int, place: int = -1) -> str:
 )
 async def test_valid_answer_becomes_the_jobs_pain_points(reply: str) -> None:
     async with asked(reply) as (job, model):
-        assert job.pain_points.pain_points == ("a", "b", "c", "d", "e")
-        assert job.pain_points.strategic_needs == ("f",)
-        assert job.pain_points.risks == ("g",)
-        assert job.pain_points.success_metrics == ("h",)
+        assert job.result(PainPoints).pain_points == ("a", "b", "c", "d", "e")
+        assert job.result(PainPoints).strategic_needs == ("f",)
+        assert job.result(PainPoints).risks == ("g",)
+        assert job.result(PainPoints).success_metrics == ("h",)
         assert len(model.bodies) == 1
 
 
 async def test_every_text_is_one_printable_line() -> None:
     strange = GOOD | {"risks": [" one\n two\x1b[2J "]}
     async with asked(json.dumps(strange)) as (job, _):
-        assert job.pain_points.risks == ("one two [2J",)
+        assert job.result(PainPoints).risks == ("one two [2J",)
 
 
 async def test_posting_is_delimited_and_said_to_be_data() -> None:
@@ -92,7 +92,7 @@ async def test_only_the_beginning_of_an_endless_posting_is_paid_for() -> None:
 )
 async def test_invalid_answer_is_asked_for_once_more_with_the_problem(bad: str, problem: str) -> None:
     async with asked(bad, json.dumps(GOOD)) as (job, model):
-        assert job.pain_points.risks == ("g",)
+        assert job.result(PainPoints).risks == ("g",)
         assert message(model, 1, 0) == message(model, 0)
         assert bad.startswith(message(model, 1, 1))
         assert problem in message(model, 1)
@@ -111,7 +111,5 @@ async def test_failing_provider_is_not_asked_again() -> None:
     model = Scripted(answer("{}", status=500))
     async with serving(CHAT, model) as url, providers_at(openrouter=url) as providers:
         with pytest.raises(ProviderError, match="status 500"):
-            await PAIN_POINTS.run(
-                Job(id="1", source=Path("a.md"), text=POSTING), Workplace(providers, Path())
-            )
+            await PAIN_POINTS.run(Job(id="1", source="a.md", text=POSTING), Workplace(providers, Path()))
     assert len(model.bodies) == 1

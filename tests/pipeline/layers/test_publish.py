@@ -7,8 +7,10 @@ import pytest
 from pypdf import PdfReader
 
 from pipeline.demo.stand_ins import create_app
-from pipeline.jobs import Job, JobError, PainPoints, Posting
+from pipeline.jobs import Job, JobError
 from pipeline.layers import Workplace
+from pipeline.layers.intake import Posting
+from pipeline.layers.pain_points import PainPoints
 from pipeline.layers.publish import PUBLISH, directory_name
 from pipeline.providers import ProviderError
 from tests.pipeline.providers.serving import (
@@ -24,10 +26,17 @@ from tests.pipeline.providers.serving import (
 def job_of(title: str = "Cook", company: str = "Old Inn", pain_point: str = "Fire") -> Job:
     return Job(
         id="0123abcd",
-        source=Path("a.md"),
+        source="a.md",
         text="",
-        found_posting=Posting(title, company, ("Knives",)),
-        found_pain_points=PainPoints((pain_point,), ("Growth",), ("Smoke",), ("Stars",)),
+        results={
+            "intake": Posting(title=title, company=company, requirements=("Knives",)),
+            "pain_points": PainPoints(
+                pain_points=(pain_point,),
+                strategic_needs=("Growth",),
+                risks=("Smoke",),
+                success_metrics=("Stars",),
+            ),
+        },
     )
 
 

@@ -44,7 +44,7 @@ def document(status: str = "healthy", **members: Any) -> HealthDocument:
         "checked_at": at(3),
         "dependencies": {},
         "pipeline": {
-            "jobs": {"running": 0, "succeeded": 0, "failed": 0, "success_rate": None},
+            "jobs": {"running": 0, "succeeded": 0, "degraded": 0, "failed": 0, "success_rate": None},
             "cost_usd": 0.0,
             "wasted_cost_usd": 0.0,
             "layers": [],

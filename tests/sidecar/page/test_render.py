@@ -95,7 +95,7 @@ def hostile() -> HealthDocument:
             for name in HOSTILE
         },
         pipeline={
-            "jobs": {"running": 1, "succeeded": 1, "failed": 1, "success_rate": 0.5},
+            "jobs": {"running": 1, "succeeded": 1, "degraded": 0, "failed": 1, "success_rate": 0.5},
             "cost_usd": 1.0,
             "wasted_cost_usd": 1.0,
             "layers": [{"layer": name, "running": 1, **LAYER} for name in HOSTILE],

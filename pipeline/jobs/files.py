@@ -1,73 +1,22 @@
-"""A job: one posting on its way through the layers; and where jobs come from."""
+"""Jobs from files and directories."""
 
 from __future__ import annotations
 
 import hashlib
 import os
 from collections.abc import Iterable
-from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Final, TypeVar
+from typing import Final
+
+from pipeline.jobs.job import Job
 
 SUFFIXES: Final = (".md", ".txt")
 MAX_POSTING_BYTES: Final = 1024 * 1024
 _ID_CHARS: Final = 12
 
-T = TypeVar("T")
-
 
 class UsageError(Exception):
     """What the user asked for cannot be done; the message is one line and names the remedy."""
-
-
-class JobError(Exception):
-    """This job cannot be done, though nothing is broken; the message is one line, without the posting."""
-
-
-@dataclass(frozen=True, slots=True)
-class Posting:
-    """What intake finds in a posting; `company` is `unknown` where none is named."""
-
-    title: str
-    company: str
-    requirements: tuple[str, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class PainPoints:
-    """What the posting tells of the company's troubles."""
-
-    pain_points: tuple[str, ...]
-    strategic_needs: tuple[str, ...]
-    risks: tuple[str, ...]
-    success_metrics: tuple[str, ...]
-
-
-@dataclass(slots=True, kw_only=True)
-class Job:
-    """One posting and what the layers have made of it so far.
-
-    `id` is the same for the same file with the same content. `text` is None where the file has no text
-    that can be read, and then `unreadable` says why: that job fails, the others run.
-    """
-
-    id: str
-    source: Path
-    text: str | None
-    unreadable: str | None = None
-    found_posting: Posting | None = None
-    found_pain_points: PainPoints | None = None
-    files: list[Path] = field(default_factory=list)
-
-    @property
-    def posting(self) -> Posting:
-        """What intake found; a LookupError before intake has run."""
-        return _result(self.found_posting, "intake")
-
-    @property
-    def pain_points(self) -> PainPoints:
-        """What pain_points found; a LookupError before that layer has run."""
-        return _result(self.found_pain_points, "pain_points")
 
 
 def find_sources(paths: Iterable[Path]) -> list[Path]:
@@ -94,7 +43,7 @@ def read_job(source: Path) -> Job:
         unreadable = f"the file cannot be read: {error.strerror}"
     else:
         text, unreadable = _decode(content)
-    return Job(id=_job_id(source, content), source=source, text=text, unreadable=unreadable)
+    return Job(id=_job_id(source, content), source=str(source), text=text, unreadable=unreadable)
 
 
 def printable(value: object) -> str:
@@ -149,9 +98,3 @@ def _decode(content: bytes) -> tuple[str | None, str | None]:
     if not text.strip():
         return None, "the file is empty; put the posting into it"
     return text, None
-
-
-def _result(result: T | None, layer: str) -> T:
-    if result is None:
-        raise LookupError(f"layer {layer} has not run")
-    return result

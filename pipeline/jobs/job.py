@@ -1,0 +1,87 @@
+"""A job: one posting on its way through the layers."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Protocol, TypeVar
+
+if TYPE_CHECKING:
+    from pydantic import BaseModel
+
+R = TypeVar("R", bound="BaseModel")
+
+
+class JobError(Exception):
+    """This job cannot be done, though nothing is broken; the message is one line, without the posting."""
+
+
+class Answers(Protocol):
+    """Answers that a job has paid for and not yet made a result of; they outlive the process."""
+
+    def recall(self, key: str) -> str | None: ...
+
+    def record(self, key: str, answer: str) -> None: ...
+
+
+@dataclass(slots=True, kw_only=True)
+class Job:
+    """One posting and what the layers have made of it so far.
+
+    Attributes:
+        id: The same for the same source with the same content.
+        source: Where the posting came from, for people: a path, `-`, or `collection/id`.
+        text: The posting; None where there is no text that can be read.
+        unreadable: Why there is no text; that job fails, the others run.
+        results: What each layer that has run gave, by the layer's name.
+        degradations: What the job had to do without, one line each.
+        files: What the job has written.
+    """
+
+    id: str
+    source: str
+    text: str | None
+    unreadable: str | None = None
+    results: dict[str, BaseModel] = field(default_factory=dict)
+    degradations: list[str] = field(default_factory=list)
+    files: list[Path] = field(default_factory=list)
+    answers: Answers | None = field(default=None, repr=False)
+
+    def result(self, model: type[R]) -> R:
+        """What the layer whose result is a `model` gave.
+
+        Raises:
+            LookupError: that layer has not run.
+        """
+        for result in self.results.values():
+            if isinstance(result, model):
+                return result
+        raise LookupError(f"no layer has given a {model.__name__}")
+
+    def degrade(self, reason: str) -> None:
+        """Go on, but not as well as asked for: `reason` says in one line what is missing.
+
+        The layer that is running counts as degraded, and so does the job unless it fails.
+        """
+        if reason not in self.degradations:
+            self.degradations.append(reason)
+
+    async def once(self, key: str, ask: Callable[[], Awaitable[str]]) -> str:
+        """Ask for what costs money, or take the answer that an interrupted run has paid for.
+
+        The answer is recorded before it is returned: whoever is killed from then on finds it again. It is
+        forgotten when its layer ends with a result or a JobError; after an outage it is still there.
+
+        `key` names the question within the job, the whole of it: another prompt is another question.
+
+        Raises:
+            Exception: whatever `ask` raises; nothing is recorded.
+        """
+        if self.answers is None:
+            return await ask()
+        answer = self.answers.recall(key)
+        if answer is None:
+            answer = await ask()
+            self.answers.record(key, answer)
+        return answer
