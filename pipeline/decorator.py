@@ -5,14 +5,11 @@ from __future__ import annotations
 import functools
 import inspect
 from collections.abc import Awaitable, Callable, Coroutine
-from typing import TYPE_CHECKING, Any, Generic, ParamSpec, Protocol, TypeVar, overload
+from typing import Any, Generic, NamedTuple, ParamSpec, Protocol, TypeVar, overload
 
 from pipeline.fallbacks import Answer, Fallback
+from pipeline.guard import Ask
 from pipeline.prices import Charge
-
-if TYPE_CHECKING:
-    from pipeline.dependency import Dependency
-    from pipeline.guard import Ask
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -28,11 +25,18 @@ class MakesFallback(Protocol[F_co]):
     def __call__(self, *args: Any, **kwargs: Any) -> Fallback[F_co]: ...  # noqa: ANN401
 
 
+class Faces(NamedTuple):
+    """A dependency's two ways to make a call; both take `price`, `fallback` and what `Ask` may hold."""
+
+    call: Callable[..., Coroutine[Any, Any, Any]]
+    call_sync: Callable[..., Any]
+
+
 class Decorator:
     """Wraps a function so that each of its runs is one guarded call."""
 
-    def __init__(self, dependency: Dependency, price: Price | None, ask: Ask) -> None:
-        self._dependency = dependency
+    def __init__(self, faces: Faces, price: Price | None, ask: Ask) -> None:
+        self._faces = faces
         self._price = price
         self._ask = ask
 
@@ -42,7 +46,7 @@ class Decorator:
     def __call__(self, function: Callable[P, T], /) -> Callable[P, T]: ...
     def __call__(self, function: Callable[P, Any], /) -> Callable[P, Any]:
         ask = _named(function, self._ask)
-        call, call_sync, price = self._dependency.call, self._dependency.call_sync, self._price
+        (call, call_sync), price = self._faces, self._price
         if _is_async(function):
 
             @functools.wraps(function)
@@ -63,12 +67,12 @@ class DecoratorWithFallback(Generic[F]):
 
     def __init__(
         self,
-        dependency: Dependency,
+        faces: Faces,
         price: Price | None,
         ask: Ask,
         fallback: Fallback[F] | MakesFallback[F],
     ) -> None:
-        self._dependency = dependency
+        self._faces = faces
         self._price = price
         self._ask = ask
         self._fallback = fallback
@@ -81,18 +85,18 @@ class DecoratorWithFallback(Generic[F]):
     def __call__(self, function: Callable[P, T], /) -> Callable[P, Answer[T | F]]: ...
     def __call__(self, function: Callable[P, Any], /) -> Callable[P, Any]:
         ask = _named(function, self._ask)
-        call, call_sync, price = self._dependency.call, self._dependency.call_sync, self._price
+        (call, call_sync), price = self._faces, self._price
         if _is_async(function):
 
             @functools.wraps(function)
-            async def guarded_async(*args: P.args, **kwargs: P.kwargs) -> Answer[Any]:
+            async def guarded_async(*args: P.args, **kwargs: P.kwargs) -> object:
                 fallback = self._fallback_of(*args, **kwargs)
                 return await call(lambda: function(*args, **kwargs), price=price, fallback=fallback, **ask)
 
             return guarded_async
 
         @functools.wraps(function)
-        def guarded(*args: P.args, **kwargs: P.kwargs) -> Answer[Any]:
+        def guarded(*args: P.args, **kwargs: P.kwargs) -> object:
             fallback = self._fallback_of(*args, **kwargs)
             return call_sync(lambda: function(*args, **kwargs), price=price, fallback=fallback, **ask)
 

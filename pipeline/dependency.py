@@ -9,7 +9,7 @@ from typing import Any, Final, TypeVar, Unpack, overload
 
 from pipeline.breaker import Backoff, Rates
 from pipeline.context import current_layer
-from pipeline.decorator import Decorator, DecoratorWithFallback, MakesFallback
+from pipeline.decorator import Decorator, DecoratorWithFallback, Faces, MakesFallback
 from pipeline.failures import ErrorTest, counts_against_provider, is_replaceable
 from pipeline.fallbacks import Answer, Fallback, stand_in_safely
 from pipeline.gates import Call, Gate
@@ -108,7 +108,7 @@ class Dependency(Guard):
         is the provider's. What `ask` may hold, `max_usd` for the budget among it, is in `Call`.
 
         Raises:
-            BreakerOpenError: refused; nothing was sent. RejectedError: likewise.
+            RejectedError: a gate refused it, the breaker by BreakerOpenError; nothing was sent.
             TimeoutError: no answer within `call_timeout_seconds`.
             Exception: whatever `function` raises.
         """
@@ -203,9 +203,10 @@ class Dependency(Guard):
         `fallback` may be a function of the call's arguments that gives one: that is how a cache gets its
         key. With one, the function returns an `Answer`.
         """
+        faces = Faces(self.call, self.call_sync)
         if fallback is None:
-            return Decorator(self, price, ask)
-        return DecoratorWithFallback(self, price, ask, fallback)
+            return Decorator(faces, price, ask)
+        return DecoratorWithFallback(faces, price, ask, fallback)
 
     async def _call_once(
         self,

@@ -77,7 +77,6 @@ class Gate(Protocol):
 
         Raises:
             RejectedError: not now.
-            BreakerOpenError: not now.
         """
 
 

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from typing import Final, TypedDict, TypeVar
 
 from pipeline import metrics
-from pipeline.breaker import Backoff, Breaker, BreakerOpenError, Rates
+from pipeline.breaker import Backoff, Breaker, Rates
 from pipeline.context import current_account, current_layer
 from pipeline.counting import BreakerSeries, LayerSeries, ModelNames, PriceSeries
 from pipeline.failures import ErrorTest, is_timeout
@@ -120,7 +120,7 @@ class Guard:
         """Pass all gates, blocking where one waits.
 
         Raises:
-            BreakerOpenError: refused; what had been passed is released. RejectedError: likewise.
+            RejectedError: refused; what had been passed is released.
         """
         passes = call.passes
         try:
@@ -178,12 +178,7 @@ class Guard:
         for passed in reversed(call.passes):
             passed.release(call)
         call.passes = _NO_PASSES
-        if isinstance(error, RejectedError):
-            outcome = error.outcome
-        elif isinstance(error, BreakerOpenError):
-            outcome = CallOutcome.REJECTED_BREAKER
-        else:
-            outcome = _outcome_of(error)
+        outcome = error.outcome if isinstance(error, RejectedError) else _outcome_of(error)
         call.series.refused[outcome].inc()
 
     def set_price(self, call: Call, price: Callable[[T], Charge | None] | None, answer: T) -> None:

@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 from types import TracebackType
-from typing import TYPE_CHECKING, Literal
+from typing import Literal
 
 from pipeline.gates import Call
-
-if TYPE_CHECKING:
-    from pipeline.guard import Ask, Guard
+from pipeline.guard import Ask, Guard
 
 
 class CallScope:

@@ -6,19 +6,26 @@ import math
 
 import circuitbreaker
 
+from pipeline.metrics import CallOutcome
+from pipeline.rejections import RejectedError
+
 _MAX_REPR_CHARS = 200
 _PLAIN = (str, bytes, int, float, bool, type(None))
 
 
-class BreakerOpenError(circuitbreaker.CircuitBreakerError):  # type: ignore[misc]
+class BreakerOpenError(circuitbreaker.CircuitBreakerError, RejectedError):  # type: ignore[misc]
     """The breaker refused the call; nothing was sent. Fresh for each refusal, and picklable.
 
     `retry_after_seconds` is the time until it is worth asking again; infinite while it is forced open.
+    `dependency` is the breaker's name.
     """
+
+    outcome = CallOutcome.REJECTED_BREAKER
+    retry_after_seconds: float
 
     def __init__(self, name: str, retry_after_seconds: float) -> None:
         Exception.__init__(self, name, retry_after_seconds)
-        self.name = name
+        self.name = self.dependency = name
         self.retry_after_seconds = retry_after_seconds
 
     def __str__(self) -> str:

@@ -12,6 +12,7 @@ import circuitbreaker
 
 from pipeline.breaker.require import require
 from pipeline.metrics import BreakerOutcome
+from pipeline.rejections import RejectedError
 
 log = logging.getLogger(__name__)
 
@@ -28,7 +29,7 @@ class Judged(Protocol):
 class Verdict:
     """Judges the exceptions of one breaker.
 
-    - an `ignored` exception and any breaker's refusal: ignored
+    - an `ignored` exception, and any refusal of ours or of another breaker: ignored
     - a matched one: failure; another `Exception` means that the provider answered: success
     - cancellation, `KeyboardInterrupt` and the like: ignored, unless a type of `expected` names them or
       the call had run too long when it was cancelled, whoever cancelled it: failure
@@ -44,7 +45,7 @@ class Verdict:
 
     def of(self, error: BaseException, breaker: Judged, ran_too_long: Callable[[], bool]) -> BreakerOutcome:
         """Judge one exception; `ran_too_long` is asked about a cancelled call only."""
-        if isinstance(error, circuitbreaker.CircuitBreakerError):
+        if isinstance(error, (circuitbreaker.CircuitBreakerError, RejectedError)):
             return BreakerOutcome.IGNORED
         if self._ignored is not None and _answer(self._ignored, error, breaker, otherwise=False):
             return BreakerOutcome.IGNORED

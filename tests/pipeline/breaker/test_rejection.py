@@ -10,6 +10,7 @@ import circuitbreaker
 import pytest
 
 from pipeline.breaker import Breaker, BreakerOpenError
+from pipeline.rejections import RejectedError
 from tests.clock import Clock
 from tests.pipeline.breaker.told import fail, half_open, make
 
@@ -57,11 +58,19 @@ def test_it_is_fresh_each_time() -> None:
     assert refusal(breaker) is not refusal(breaker)
 
 
+def test_it_is_one_of_our_refusals_and_circuitbreakers_error() -> None:
+    error = BreakerOpenError("openrouter", 2.5)
+    assert isinstance(error, RejectedError)
+    assert isinstance(error, circuitbreaker.CircuitBreakerError)
+    assert (error.dependency, error.outcome.value) == ("openrouter", "rejected_breaker")
+
+
 @pytest.mark.parametrize("seconds", [2.5, math.inf])
 def test_it_can_be_pickled(seconds: float) -> None:
     error = BreakerOpenError("openrouter", seconds)
     copy = pickle.loads(pickle.dumps(error))
-    assert (copy.name, copy.retry_after_seconds, str(copy)) == ("openrouter", seconds, str(error))
+    assert (copy.name, copy.dependency) == ("openrouter", "openrouter")
+    assert (copy.retry_after_seconds, str(copy)) == (seconds, str(error))
 
 
 def refuse() -> None:

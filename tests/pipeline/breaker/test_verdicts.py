@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from pipeline.breaker import BreakerOpenError
+from pipeline.rejections import BudgetExceededError
 from tests.clock import Clock
 from tests.pipeline.breaker.told import Told, make
 
@@ -42,6 +43,10 @@ class TestOneException:
 
     def test_any_breakers_refusal_is_neutral(self) -> None:
         assert judged(BreakerOpenError("inner", 1.0), expected_exception=Exception) == "ignored"
+
+    def test_a_refusal_by_a_budget_or_a_rate_limit_is_neutral(self) -> None:
+        refused = BudgetExceededError("inner", limit_usd=1, spent_usd=1, asked_usd=1)
+        assert judged(refused, expected_exception=Exception) == "ignored"
 
 
 class TestGroup:
