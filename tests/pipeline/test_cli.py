@@ -299,8 +299,8 @@ def test_process_stopped_by_a_signal_leaves_no_traceback_and_whole_counts(stand_
 @pytest.mark.usefixtures("stand_ins")
 def test_thread_that_hangs_does_not_hold_up_the_end() -> None:
     program = (
-        "import time, pipeline.cli, pipeline.layers.publish as publish;"
-        "pipeline.cli._STOP_WITHIN_SECONDS = 0.2;"
+        "import time, pipeline.cli, pipeline.commands.run as run, pipeline.layers.publish as publish;"
+        "run._STOP_WITHIN_SECONDS = 0.2;"
         "publish._write = lambda path, content: (print('hangs', flush=True), time.sleep(60));"
         "raise SystemExit(pipeline.cli.main())"
     )
