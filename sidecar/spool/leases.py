@@ -1,15 +1,18 @@
 """Which workers are dead: a worker holds an flock on its lease for as long as it lives.
 
 The kernel drops the lock with the process, `kill -9` included, and across containers, where pids
-mean nothing.
+mean nothing. A lease has its name only once it is locked, so one that is not locked is a dead one's.
 """
 
 from __future__ import annotations
 
 import fcntl
 import os
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
+
+from sidecar.spool.layout import LEASE_SUFFIX
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,13 +24,20 @@ class Leases:
 
     @classmethod
     def of(cls, directory: Path) -> Leases:
+        """Of all leases in a directory, which need not exist."""
+        return cls.among(directory, (lease.name for lease in directory.glob(f"*{LEASE_SUFFIX}")))
+
+    @classmethod
+    def among(cls, directory: Path, names: Iterable[str]) -> Leases:
+        """Of those of the directory's entries that are leases."""
         held: dict[bool, set[str]] = {True: set(), False: set()}
-        for lease in directory.glob("*.lease"):
-            held[_is_held(lease)].add(lease.stem)
+        for name in names:
+            if name.endswith(LEASE_SUFFIX):
+                held[_is_held(f"{directory}/{name}")].add(name.removesuffix(LEASE_SUFFIX))
         return cls(frozenset(held[True]), frozenset(held[False]))
 
 
-def _is_held(lease: Path) -> bool:
+def _is_held(lease: str) -> bool:
     try:
         fd = os.open(lease, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
     except OSError:

@@ -1,0 +1,84 @@
+"""Which generation of merged files counts, and which files in `dead/` it already holds.
+
+The manifest is replaced by one rename: whoever looks sees the generation before or the one after.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from sidecar.spool.layout import COMPACTED, MANIFEST
+
+_VERSION: Final = 1
+_MAX_BYTES: Final = 16 * 1024 * 1024
+_GENERATION: Final = re.compile(r"[0-9]{12}")
+
+Identity = tuple[int, int, int, int]
+"""Tells one manifest from the next: device, inode, size and time of change."""
+
+
+@dataclass(frozen=True, slots=True)
+class Manifest:
+    generation: str | None = None
+    """Name of the directory in `compacted/`; None: nothing is merged yet."""
+    absorbed: frozenset[str] = frozenset()
+    """Names in `dead/` that the generation holds already."""
+
+    def next_generation(self) -> str:
+        return f"{int(self.generation or 0) + 1:012}"
+
+    def to_json(self) -> bytes:
+        document = {"version": _VERSION, "generation": self.generation, "absorbed": sorted(self.absorbed)}
+        return json.dumps(document).encode()
+
+
+def identify(directory: Path) -> Identity | None:
+    """The identity of the manifest as it is now, None if there is none."""
+    try:
+        status = (directory / MANIFEST).lstat()
+    except OSError:
+        return None
+    return status.st_dev, status.st_ino, status.st_size, status.st_ctime_ns
+
+
+def read_manifest(directory: Path) -> Manifest:
+    """What the manifest says.
+
+    Every generation holds a copy of its own, written last. One that is lost or damaged is made up for
+    by the copy of the newest generation that is complete.
+    """
+    manifest = _parsed(directory / MANIFEST)
+    if manifest is not None:
+        return manifest
+    for path in sorted((directory / COMPACTED).glob("*"), reverse=True):
+        copy = _parsed(path / MANIFEST)
+        if copy is not None and copy.generation == path.name:
+            return copy
+    return Manifest()
+
+
+def _parsed(path: Path) -> Manifest | None:
+    try:
+        fd = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+    except OSError:
+        return None
+    with os.fdopen(fd, "rb") as file:
+        try:
+            document = json.loads(file.read(_MAX_BYTES))
+            version, generation, absorbed = (
+                document["version"],
+                document["generation"],
+                document["absorbed"],
+            )
+        except (OSError, ValueError, TypeError, KeyError, RecursionError):
+            return None
+    if version != _VERSION or not isinstance(generation, str) or not _GENERATION.fullmatch(generation):
+        return None
+    if not isinstance(absorbed, list) or not all(isinstance(name, str) for name in absorbed):
+        return None
+    return Manifest(generation, frozenset(absorbed))

@@ -1,0 +1,119 @@
+"""Every file of the spool that counts: of the living, of the dead that no generation holds, the merged.
+
+A reader lists, opens what is listed, and asks `is_still_current()`. If that says no, or a listed file
+has gone, it lists again: compaction has moved on in between.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass
+from enum import StrEnum
+from functools import lru_cache
+from pathlib import Path
+from typing import NamedTuple
+
+from sidecar.spool.files import BadFileError, FileName, parse_name
+from sidecar.spool.layout import COMPACTED, DEAD, METRICS_SUFFIX, name_of_dead
+from sidecar.spool.leases import Leases
+from sidecar.spool.manifest import Identity, Manifest, identify, read_manifest
+
+
+class State(StrEnum):
+    LIVE = "live"
+    DEAD = "dead"
+    COMPACTED = "compacted"
+
+
+class Source(NamedTuple):
+    """One metric file that counts. A worker's file keeps its inode when it moves from live to dead.
+
+    In a compacted file of counters, histograms or summaries the timestamp's place holds what rounding
+    the sum lost: a total is `math.fsum` over the values of all sources and over those. Summed exactly,
+    a total cannot step back by a rounding error when files are merged or listed in another order.
+    """
+
+    path: Path
+    name: FileName
+    state: State
+    inode: int
+
+
+@dataclass(frozen=True, slots=True)
+class Sources:
+    """What counts. Gauges of the dead in the modes `all` and `live…` are left out already."""
+
+    directory: Path
+    files: tuple[Source, ...]
+    misnamed: tuple[Path, ...]
+    """Entries that end in `.db` without being named as metric files are."""
+    leases: Leases
+    manifest: Manifest
+    _identity: Identity | None
+
+    def is_still_current(self) -> bool:
+        """Whether no compaction was published since: asked after all files were opened."""
+        return identify(self.directory) == self._identity
+
+
+def list_sources(directory: Path) -> Sources:
+    """List a spool, which need not exist yet.
+
+    The order matters. The manifest comes first, because `is_still_current` holds from then on. The living
+    come before the dead: a file renamed in between is found twice and counted once, never missed.
+    """
+    identity = identify(directory)
+    manifest = _known_manifest(directory, identity) if identity else read_manifest(directory)
+    top = list(_scan(directory))
+    leases = Leases.among(directory, (name for name, _ in top))
+    merged = _scan(directory / COMPACTED / manifest.generation) if manifest.generation else ()
+    files = []
+    misnamed = []
+    moved = set()
+    for name, inode in _scan(directory / DEAD):
+        source = _source(f"{directory}/{DEAD}/{name}", name_of_dead(name), State.DEAD, inode)
+        moved.add(inode)
+        if source is not None and name not in manifest.absorbed and not ends_with_its_worker(source.name):
+            files.append(source)
+    for name, inode in top:
+        if name.endswith(METRICS_SUFFIX) and inode not in moved:
+            source = _source(f"{directory}/{name}", name, State.LIVE, inode)
+            if source is None:
+                misnamed.append(directory / name)
+            elif source.name.worker not in leases.dead or not ends_with_its_worker(source.name):
+                files.append(source)
+    for name, inode in merged:
+        source = _source(
+            f"{directory}/{COMPACTED}/{manifest.generation}/{name}", name, State.COMPACTED, inode
+        )
+        if source is not None:
+            files.append(source)
+    return Sources(directory, tuple(files), tuple(misnamed), leases, manifest, identity)
+
+
+def ends_with_its_worker(name: FileName) -> bool:
+    """Gauges that say something of a living worker, or of one by its name, end with it."""
+    return name.mode == "all" or name.mode.startswith("live")
+
+
+def _scan(directory: Path) -> Iterator[tuple[str, int]]:
+    try:
+        with os.scandir(directory) as entries:
+            for entry in entries:
+                yield entry.name, entry.inode()
+    except (FileNotFoundError, NotADirectoryError):
+        return
+
+
+@lru_cache(maxsize=65_536)
+def _source(path: str, name: str, state: State, inode: int) -> Source | None:
+    try:
+        return Source(Path(path), parse_name(name), state, inode)
+    except BadFileError:
+        return None
+
+
+@lru_cache(maxsize=4)
+def _known_manifest(directory: Path, _identity: Identity) -> Manifest:
+    return read_manifest(directory)

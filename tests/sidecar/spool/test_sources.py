@@ -1,0 +1,110 @@
+from __future__ import annotations
+
+import json
+import os
+import shutil
+from pathlib import Path
+
+from pipeline import metrics
+from pipeline.meter import Meter
+from sidecar.spool.sources import Sources, State, list_sources
+
+NONCE = "0123456789abcdef"
+
+
+def listed(sources: Sources) -> set[tuple[str, State]]:
+    return {(str(source.path.relative_to(sources.directory)), source.state) for source in sources.files}
+
+
+def touch(path: Path) -> str:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(bytes(64))
+    return path.name
+
+
+def publish(spool: Path, generation: str, *absorbed: str) -> None:
+    text = json.dumps({"version": 1, "generation": generation, "absorbed": absorbed})
+    (spool / "compacted.json.new").write_text(text)
+    (spool / "compacted.json.new").rename(spool / "compacted.json")
+
+
+def test_a_spool_that_does_not_exist_yet_has_no_sources(tmp_path: Path) -> None:
+    sources = list_sources(tmp_path / "spool")
+    assert sources.files == ()
+    assert sources.is_still_current()
+
+
+def test_what_a_generation_holds_counts_once(tmp_path: Path) -> None:
+    held = touch(tmp_path / "dead" / f"{NONCE}.counter_1.db")
+    touch(tmp_path / "dead" / f"{NONCE}.counter_2.db")
+    touch(tmp_path / "counter_1.db")
+    for generation in ("000000000001", "000000000002"):
+        touch(tmp_path / "compacted" / generation / "counter_compacted.db")
+    publish(tmp_path, "000000000001", held)
+    assert listed(list_sources(tmp_path)) == {
+        ("counter_1.db", State.LIVE),
+        (f"dead/{NONCE}.counter_2.db", State.DEAD),
+        ("compacted/000000000001/counter_compacted.db", State.COMPACTED),
+    }
+
+
+def test_a_list_is_not_current_any_more_once_a_generation_is_published(tmp_path: Path) -> None:
+    publish(tmp_path, "000000000001")
+    sources = list_sources(tmp_path)
+    assert sources.is_still_current()
+    publish(tmp_path, "000000000002")
+    assert not sources.is_still_current()
+    assert list_sources(tmp_path).manifest.generation == "000000000002"
+
+
+def test_a_file_that_moves_while_it_is_listed_counts_once(tmp_path: Path) -> None:
+    touch(tmp_path / "counter_1.db")
+    (tmp_path / "dead").mkdir()
+    os.link(tmp_path / "counter_1.db", tmp_path / "dead" / f"{NONCE}.counter_1.db")
+    assert listed(list_sources(tmp_path)) == {(f"dead/{NONCE}.counter_1.db", State.DEAD)}
+
+
+def test_a_source_has_the_name_that_it_had_while_its_worker_lived(tmp_path: Path) -> None:
+    touch(tmp_path / "dead" / f"{NONCE}.gauge_max_7.db")
+    (source,) = list_sources(tmp_path).files
+    assert source.name == ("gauge", "max", "7")
+
+
+def test_gauges_that_end_with_their_worker_do_not_outlive_it(tmp_path: Path) -> None:
+    meter = Meter.spooling(tmp_path)
+    meter.counter(metrics.PIPELINE_JOBS, "failed")
+    meter.gauge(metrics.PIPELINE_JOBS_IN_PROGRESS)
+    meter.gauge(metrics.PIPELINE_BUDGET_SPENT)
+    modes = {source.name.mode for source in list_sources(tmp_path).files}
+    assert "livesum" in modes
+    meter.close()
+    after = list_sources(tmp_path)
+    assert {source.name.mode for source in after.files} == modes - {"livesum"}
+    assert after.leases.living == frozenset()
+
+
+def test_gauges_of_one_dead_worker_each_are_left_out(tmp_path: Path) -> None:
+    for mode in ("all", "liveall", "livemax", "max"):
+        touch(tmp_path / "dead" / f"{NONCE}.gauge_{mode}_7.db")
+    assert {source.name.mode for source in list_sources(tmp_path).files} == {"max"}
+
+
+def test_names_that_are_no_metric_files_are_told_of(tmp_path: Path) -> None:
+    touch(tmp_path / "gauge_1.db")
+    touch(tmp_path / "counter_1.db.new")
+    sources = list_sources(tmp_path)
+    assert sources.files == ()
+    assert [path.name for path in sources.misnamed] == ["gauge_1.db"]
+
+
+def test_a_lost_or_damaged_manifest_is_made_up_for_by_the_newest_complete_generation(tmp_path: Path) -> None:
+    touch(tmp_path / "compacted" / "000000000001" / "counter_compacted.db")
+    touch(tmp_path / "compacted" / "000000000002" / "counter_compacted.db")
+    publish(tmp_path, "000000000001", "a")
+    shutil.copy(tmp_path / "compacted.json", tmp_path / "compacted" / "000000000001")
+    for damage in ("", "[]", '{"version": 1, "generation": "../../etc", "absorbed": []}', "[" * 100_000):
+        (tmp_path / "compacted.json").write_text(damage)
+        manifest = list_sources(tmp_path).manifest
+        assert (manifest.generation, manifest.absorbed) == ("000000000001", frozenset({"a"}))
+    (tmp_path / "compacted.json").unlink()
+    assert list_sources(tmp_path).manifest.generation == "000000000001"
