@@ -21,6 +21,10 @@ MAX_AMOUNT_NANO_USD: Final = 10**15
 """A million USD: the most that a budget or a call can be. Sums of many stay below 2⁶³."""
 
 
+class LedgerError(OSError):
+    """A ledger can't be opened; `strerror` is one line that names the ledger and the remedy."""
+
+
 class Period(StrEnum):
     """After what time, in UTC, a budget begins anew."""
 
@@ -112,6 +116,12 @@ class BudgetLedger(Protocol):
 
     def state(self) -> BudgetState:
         """As last known; at once."""
+
+    def claim_warning(self) -> bool:
+        """Whether nobody has claimed it before in this period, as far as is known; at once.
+
+        Who gets True warns that the budget is nearly spent: once a period.
+        """
 
     def history(self) -> Sequence[Spent]:
         """What was spent by day and layer, oldest first, as far back as it is kept. May block."""
