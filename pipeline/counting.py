@@ -111,6 +111,8 @@ class BreakerSeries:
             for outcome in BreakerOutcome
         }
         self._succeeded = self._outcomes[_SUCCESS]
+        # Of those whose call is counted at the same moment; see `CallSeries.count`.
+        _, self.successes = self._succeeded.parts
         self._states = {
             state: meter.gauge(metrics.CIRCUIT_BREAKER_STATE, dependency, state.value)
             for state in BreakerState

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, Final, Protocol, runtime_checkable
 
 from pipeline.breaker import Breaker, Permit
+from pipeline.breaker.permit import cover, uncover
 from pipeline.failures import ErrorTest, says_nothing
 from pipeline.metrics import BreakerOutcome, CallOutcome
 
@@ -13,6 +15,7 @@ if TYPE_CHECKING:
     from pipeline.context import JobAccount
     from pipeline.counting import LayerSeries
     from pipeline.prices import Charge
+    from pipeline.series import Value
 
 _SUCCESS: Final = CallOutcome.SUCCESS
 _BREAKER_SUCCESS: Final = BreakerOutcome.SUCCESS
@@ -43,16 +46,21 @@ class Call:
     started: float = 0.0
     ended: float | None = None
     is_async: bool = False
+    # What follows is the guard's own.
+    passes: Sequence[Pass] = ()
     permit: Permit | None = None
     task: asyncio.Task[Any] | None = None
+    time_limit: Pass | None = None
+    counted_along: Value | None = None
     account: JobAccount | None = None
     is_stream: bool = False
+    covers_context: bool = False
     cancelling: int = 0
+    sent: float | None = None
 
     def __init__(self, layer: str, series: LayerSeries) -> None:
         self.layer = layer
         self.series = series
-        self.passes: list[Pass] = []
 
     def ask(self, *, operation: str | None = None, max_usd: float | None = None, permits: int = 1) -> None:
         """Tell the gates what to expect."""
@@ -88,37 +96,72 @@ class WaitingGate(Gate, Protocol):
 
 
 class BreakerGate:
-    """Asks the breaker for a permit, and tells it how the call ended. It is its own pass."""
+    """Asks the breaker for a permit, and tells it how the call ended. It is its own pass.
 
-    def __init__(self, breaker: Breaker, counts: ErrorTest) -> None:
+    A call inside another one of the same dependency joins it: it has no permit, and tells nothing.
+    """
+
+    def __init__(
+        self, breaker: Breaker, counts: ErrorTest, outer_of: Callable[[Call], Call | None], successes: Value
+    ) -> None:
+        """`outer_of` finds the call round this one, `successes` is where the breaker's are counted."""
         self._breaker = breaker
         self._counts = counts
+        self._outer_of = outer_of
+        self._successes = successes
 
     def enter(self, call: Call) -> Pass:
-        call.permit = permit = self._breaker.admit()
-        # What comes after this gate returns at once: the call is sent now.
-        call.started = permit.started
+        outer = self._outer_of(call)
+        if outer is None and call.is_async:
+            call.permit = permit = self._breaker.admit()
+            # What comes after this gate returns at once: the call is sent now.
+            call.started = permit.started
+        else:
+            self._join_or_admit(call, outer)
         return self
 
     def settle(self, call: Call) -> None:
-        if call.permit is None:
+        permit = call.permit
+        if permit is None:
             return
+        if call.covers_context:
+            uncover(self._breaker)
         error = call.error
         if call.outcome is _SUCCESS:
-            self._breaker.settle(call.permit, _BREAKER_SUCCESS)
+            if self._breaker.settle_untold(permit):
+                call.counted_along = self._successes
+            else:
+                self._breaker.settle(permit, _BREAKER_SUCCESS)
         elif error is None:  # an answer, but after the time limit
-            self._breaker.settle(call.permit, BreakerOutcome.FAILURE)
+            self._breaker.settle(permit, BreakerOutcome.FAILURE)
         elif self._tells_nothing(error, call):
-            self._breaker.settle(call.permit, BreakerOutcome.IGNORED)
+            self._breaker.settle(permit, BreakerOutcome.IGNORED)
         else:
-            self._breaker.settle_raised(call.permit, error)
+            self._breaker.settle_raised(permit, error)
 
     def release(self, call: Call) -> None:
         if call.permit is not None:
+            if call.covers_context:
+                uncover(self._breaker)
             self._breaker.settle(call.permit, BreakerOutcome.IGNORED)
+
+    def _join_or_admit(self, call: Call, outer: Call | None) -> None:
+        breaker = self._breaker
+        covering = None if outer is None else outer.permit
+        if breaker.joined() if covering is None else breaker.covers(covering):
+            call.started = breaker.clock()
+            return
+        call.permit = permit = breaker.admit()
+        call.started = permit.started
+        if not call.is_async and not call.is_stream:
+            cover(breaker, permit)
+            call.covers_context = True
 
     def _tells_nothing(self, error: BaseException, call: Call) -> bool:
         # A stream may well last longer than a call's limit: that it is then cancelled is no sign of a hang.
         if call.is_stream and call.outcome is CallOutcome.CANCELLED:
             return True
-        return says_nothing(error) and not self._counts(error)
+        try:
+            return says_nothing(error) and not self._counts(error)
+        except Exception:  # noqa: BLE001  (the breaker asks it again, logs that it fails, and takes it for a failure)
+            return False

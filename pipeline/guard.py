@@ -12,7 +12,7 @@ from pipeline.breaker import Backoff, Breaker, Rates
 from pipeline.context import current_account, current_layer
 from pipeline.counting import BreakerSeries, LayerSeries, ModelNames, PriceSeries
 from pipeline.failures import ErrorTest, is_timeout
-from pipeline.gates import BreakerGate, Call, Gate, Pass, WaitingGate
+from pipeline.gates import BreakerGate, Call, Gate, WaitingGate
 from pipeline.meter import Meter
 from pipeline.metrics import DEPENDENCY_NAME, CallOutcome, PriceSource
 from pipeline.prices import CEILING_USD_PER_CALL, Charge
@@ -24,8 +24,6 @@ log = logging.getLogger(__name__)
 T = TypeVar("T")
 
 _SUCCESS: Final = CallOutcome.SUCCESS
-_NO_PASSES: Final[list[Pass]] = []
-"""Of a call that has ended."""
 
 
 class Ask(TypedDict, total=False):
@@ -63,6 +61,7 @@ class Guard:
         if not (call_timeout_seconds > 0 and math.isfinite(call_timeout_seconds)):
             raise ValueError(f"call_timeout_seconds: {call_timeout_seconds} must be more than 0 and finite")
         self.name = name
+        counted = BreakerSeries(meter, name)
         self.breaker = Breaker(
             failure_threshold,
             recovery_timeout_seconds,
@@ -73,19 +72,16 @@ class Guard:
             slow_call_seconds=slow_call_seconds,
             backoff=backoff,
             call_timeout_seconds=call_timeout_seconds,
-            listener=BreakerSeries(meter, name),
+            listener=counted,
             clock=clock,
         )
-        self._timeout = TimeoutGate(call_timeout_seconds, clock)
-        in_order = (
-            rate_limit,
-            budget,
-            BreakerGate(self.breaker, counts_as_failure),
-            self._timeout,
-        )
+        timeout = TimeoutGate(call_timeout_seconds, clock)
+        breaker = BreakerGate(self.breaker, counts_as_failure, timeout.outer_of, counted.successes)
+        in_order = (rate_limit, budget, breaker, timeout)
         self.gates: tuple[Gate, ...] = tuple(gate for gate in in_order if gate is not None)
-        self._enter_gates = tuple(gate.enter for gate in self.gates)
-        self._can_wait = any(isinstance(gate, WaitingGate) for gate in self.gates)
+        # The last two are always there: a loop over them would cost as much as they do.
+        self._optional, self._breaker, self._timeout = self.gates[:-2], breaker, timeout
+        self._can_wait = any(isinstance(gate, WaitingGate) for gate in self._optional)
         self._meter = meter
         self._clock = clock
         self._models = ModelNames()
@@ -122,26 +118,29 @@ class Guard:
         Raises:
             RejectedError: refused; what had been passed is released.
         """
-        passes = call.passes
         try:
-            for enter in self._enter_gates:
-                passes.append(enter(call))
+            if self._optional:
+                call.passes = passes = []
+                for gate in self._optional:
+                    passes.append(gate.enter(call))  # noqa: PERF401  (if one refuses, those before it are known)
+            self._breaker.enter(call)
+            call.time_limit = self._timeout.enter(call)
         except BaseException as error:
             self._turn_back(call, error)
             raise
 
     async def enter_async(self, call: Call) -> None:
         """As `enter`, awaiting where a gate waits."""
-        if not self._can_wait:
-            self.enter(call)
-            return
-        passes = call.passes
+        call.is_async = True
         try:
-            for gate in self.gates:
+            call.passes = passes = []
+            for gate in self._optional:
                 if isinstance(gate, WaitingGate):
                     passes.append(await gate.enter_async(call))
                 else:
                     passes.append(gate.enter(call))
+            self._breaker.enter(call)
+            call.time_limit = self._timeout.enter(call)
         except BaseException as error:
             self._turn_back(call, error)
             raise
@@ -152,32 +151,39 @@ class Guard:
         Returns:
             The error with which it ended as the gates see it: a cancellation may be a timeout.
         """
-        passes = call.passes
-        if not passes:
+        time_limit = call.time_limit
+        if time_limit is None:
             return call.error
-        call.passes = _NO_PASSES
+        call.time_limit = None
         ended = call.ended
         call.duration_seconds = seconds = (self._clock() if ended is None else ended) - call.started
         if error is not None:
             call.error = error
             call.outcome = _outcome_of(error)
-        for passed in reversed(passes):
-            try:
-                passed.settle(call)
-            except Exception:
-                log.exception("gate.settle_failed dependency=%s", self.name)
+        time_limit.settle(call)
+        self._breaker.settle(call)
+        if call.passes:
+            self._settle_optional(call)
         outcome = call.outcome
         series = call.series.succeeded if outcome is _SUCCESS else call.series.sent[outcome]
-        series.count(seconds)
+        series.count(seconds, call.counted_along)
         charge = call.charge
         if charge is not None:
             self._count_charge(call, charge)
         return call.error
 
+    def _settle_optional(self, call: Call) -> None:
+        for passed in reversed(call.passes):
+            try:
+                passed.settle(call)
+            except Exception:
+                log.exception("gate.settle_failed dependency=%s", self.name)
+
     def _turn_back(self, call: Call, error: BaseException) -> None:
+        self._breaker.release(call)
         for passed in reversed(call.passes):
             passed.release(call)
-        call.passes = _NO_PASSES
+        call.passes = ()
         outcome = error.outcome if isinstance(error, RejectedError) else _outcome_of(error)
         call.series.refused[outcome].inc()
 

@@ -22,7 +22,6 @@ class CallScope:
         return self._call
 
     async def __aenter__(self) -> Call:
-        self._call.is_async = True
         await self._guard.enter_async(self._call)
         return self._call
 

@@ -11,7 +11,7 @@ import asyncio
 import threading
 from collections.abc import Callable
 from time import monotonic
-from typing import Final
+from typing import Any, Final
 
 from pipeline.gates import Call, Pass
 from pipeline.metrics import CallOutcome
@@ -31,66 +31,84 @@ class TimeoutGate:
         self._late = _JudgedLate(seconds)
         self._of_thread = _WatchOfThread()
 
-    def enter(self, call: Call) -> Pass:
-        if not call.is_async:
-            return _NOTHING if call.is_stream else self._late
-        loop = asyncio.get_running_loop()
-        task = asyncio.current_task(loop)
+    def outer_of(self, call: Call) -> Call | None:
+        """The oldest call under way in the task that makes this one; its deadline comes first."""
+        try:
+            loop = asyncio.get_running_loop()
+        except RuntimeError:
+            return None
+        call.task = task = asyncio.current_task(loop)
         if task is None:
-            return self._late
+            return None
         watch = self._of_thread.watch
         if watch is None or watch.loop is not loop:
             watch = self._of_thread.watch = _Watch(loop, self.seconds)
-        call.task = task
+        return watch.under_way.get(task)
+
+    def enter(self, call: Call) -> Pass:
+        """Start the time of a call that `outer_of` has seen."""
+        if call.is_stream:
+            return _NOTHING
+        task = call.task
+        watch = self._of_thread.watch
+        if task is None or watch is None or not call.is_async:
+            return self._late
+        if task in watch.under_way:
+            return _NOTHING
         # As asyncio.timeout: a cancellation from outside, before or meanwhile, is not ours to swallow.
         call.cancelling = task.cancelling()
-        sent = call.started if self._started_is_monotonic else monotonic()
-        watch.under_way[call] = at = sent + self.seconds
+        if not self._started_is_monotonic:
+            call.sent = monotonic()
+        watch.under_way[task] = call
         if watch.timer is None:
-            watch.arm(at)
+            watch.arm()
         return watch
 
 
 class _Watch:
-    """The calls under way in one loop with their deadlines, oldest first, and the timer of the oldest."""
+    """The outermost calls under way in one loop by task, oldest first, and the timer of the oldest."""
 
     __slots__ = ("_seconds", "loop", "timer", "under_way")
 
     def __init__(self, loop: asyncio.AbstractEventLoop, seconds: float) -> None:
         self.loop = loop
         self._seconds = seconds
-        self.under_way: dict[Call, float] = {}
+        self.under_way: dict[asyncio.Task[Any], Call] = {}
         self.timer: asyncio.TimerHandle | None = None
 
     def settle(self, call: Call) -> None:
-        if self.under_way.pop(call, None) is not None:
+        task = call.task
+        assert task is not None  # noqa: S101  (only tasks are added)
+        if self.under_way.get(task) is call:
+            del self.under_way[task]
             return
-        assert call.task is not None  # noqa: S101  (only tasks are added)
         call.outcome = CallOutcome.TIMEOUT
-        if call.task.uncancel() > call.cancelling:
+        if task.uncancel() > call.cancelling:
             call.outcome = CallOutcome.CANCELLED
         elif isinstance(call.error, asyncio.CancelledError):
             call.error = TimeoutError(f"no answer within {self._seconds:g} s")
 
     def release(self, call: Call) -> None:
-        if self.under_way.pop(call, None) is None and call.task is not None:
-            call.task.uncancel()
+        """Nothing comes after this gate."""
 
-    def arm(self, at: float) -> None:
-        self.timer = self.loop.call_later(at - monotonic(), self._sweep)
+    def arm(self) -> None:
+        """Set the timer by the oldest call; there must be one."""
+        oldest = next(iter(self.under_way.values()))
+        self.timer = self.loop.call_later(self._deadline(oldest) - monotonic(), self._sweep)
 
     def _sweep(self) -> None:
         now = monotonic()
         self.timer = None
         while self.under_way:
-            oldest = next(iter(self.under_way))
-            at = self.under_way[oldest]
-            if at > now:
-                self.arm(at)
+            task, oldest = next(iter(self.under_way.items()))
+            if self._deadline(oldest) > now:
+                self.arm()
                 return
-            del self.under_way[oldest]
-            assert oldest.task is not None  # noqa: S101  (only tasks are added)
-            oldest.task.cancel()
+            del self.under_way[task]
+            task.cancel()
+
+    def _deadline(self, call: Call) -> float:
+        return (call.started if call.sent is None else call.sent) + self._seconds
 
 
 class _WatchOfThread(threading.local):
@@ -114,7 +132,7 @@ class _JudgedLate:
 
 
 class _Nothing:
-    """A stream's: whoever reads it limits the wait for each piece."""
+    """A stream's: whoever reads it limits the wait for each piece. A nested call's: the outer one ends first."""
 
     __slots__ = ()
 

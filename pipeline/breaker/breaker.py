@@ -13,7 +13,7 @@ from typing import Any, Literal, ParamSpec, TypeVar, cast
 from pipeline.breaker.controls import Controls
 from pipeline.breaker.errors import BreakerOpenError
 from pipeline.breaker.generators import Function, guarded_async_generator, guarded_steps
-from pipeline.breaker.permit import Permit, Running, running
+from pipeline.breaker.permit import Permit, cover, running, uncover
 from pipeline.breaker.registry import register
 from pipeline.metrics import BreakerOutcome
 
@@ -159,14 +159,10 @@ class Breaker(Controls):
     # --- blocks ---------------------------------------------------------------------------------
 
     def __enter__(self) -> None:
-        outer = running.get()
-        # What ended in another context (a generator closed elsewhere) was left behind in this one.
-        while outer is not None and outer[1] is not None and outer[1].settled:
-            outer = outer[2]
         permit = self._join_or_admit()
         if permit is not None:
             self._entered.append(permit)
-        running.set((self, permit, outer))
+        cover(self, permit)
 
     def __exit__(
         self,
@@ -174,13 +170,13 @@ class Breaker(Controls):
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> Literal[False]:
-        found, rest = _leave(running.get(), self)
+        found = uncover(self)
+        permit = None
         if found is not None:
-            running.set(rest)
             permit = found[1]
-        else:
+        elif self._entered:
             # Entered in another context, as when a generator is closed by whoever collects it.
-            permit = self._entered[-1] if self._entered else None
+            permit = self._entered[-1]
         if permit is not None:
             with contextlib.suppress(ValueError):
                 self._entered.remove(permit)
@@ -209,9 +205,15 @@ class Breaker(Controls):
         while outer is not None:
             breaker, permit, outer = outer
             if breaker is self and permit is not None:
-                # Of an earlier epoch it no longer says anything: ask anew.
-                return permit.epoch == self._epoch
+                return self.covers(permit)
         return False
+
+    def covers(self, permit: Permit) -> bool:
+        """Whether a call inside this permit's needs none of its own.
+
+        Settled, or of an earlier epoch, it no longer says anything: ask anew.
+        """
+        return permit.epoch == self._epoch
 
     def _join_or_admit(self) -> Permit | None:
         return None if self.joined() else self.admit()
@@ -286,11 +288,3 @@ class Breaker(Controls):
             if self.fallback_function is None:
                 raise
         return None, self.fallback_function
-
-
-def _leave(chain: Running | None, breaker: Breaker) -> tuple[Running | None, Running | None]:
-    """The breaker's innermost call of the chain, and the chain without it."""
-    if chain is None or chain[0] is breaker:
-        return chain, chain and chain[2]
-    found, rest = _leave(chain[2], breaker)
-    return found, (chain[0], chain[1], rest)

@@ -185,22 +185,25 @@ class Machine(circuitbreaker.CircuitBreaker):  # type: ignore[misc]
         Raises:
             ValueError: another outcome; those are the breaker's to find.
         """
+        if outcome is not _SUCCESS or not self.settle_untold(permit):
+            self._settle(permit, outcome, None)
+        elif self._on_outcome is not None:
+            try:
+                self._on_outcome(_SUCCESS)
+            except Exception:
+                log.exception("breaker.listener_failed breaker=%s", self)
+
+    def settle_untold(self, permit: Permit) -> bool:
+        """Settle a success that changes nothing and leave telling to the caller; False if it may."""
         # The order is what makes it safe without the lock: an epoch never comes back, so where it is
         # still the permit's, it was when the count was read.
-        if (
-            outcome is _SUCCESS
-            and self._failure_count == 0
+        return (
+            self._failure_count == 0
             and self._last_failure is None
             and self._window is None
             and permit.epoch == self._closed_epoch
-        ):
-            if permit.claim() and self._on_outcome is not None:
-                try:
-                    self._on_outcome(_SUCCESS)
-                except Exception:
-                    log.exception("breaker.listener_failed breaker=%s", self)
-        else:
-            self._settle(permit, outcome, None)
+            and permit.claim()
+        )
 
     def settle_raised(self, permit: Permit, error: BaseException) -> None:
         """Settle by the exception with which the call ended."""

@@ -218,6 +218,21 @@ async def test_what_counts_as_a_failure_can_be_told() -> None:
     assert counted.judged() == {"success": 1}
 
 
+async def test_a_test_of_failures_that_fails_itself_hides_nothing() -> None:
+    def broken(_: BaseException) -> bool:
+        raise LookupError
+
+    counted = Counted(counts_as_failure=broken, failure_threshold=1)
+
+    async def mistake() -> None:
+        raise TypeError("ours")
+
+    with pytest.raises(TypeError, match="ours"):
+        await counted.dependency.call(mistake)
+    assert counted.calls() == {"error": 1}
+    assert counted.judged() == {"failure": 1}
+
+
 async def test_a_rate_of_failures_opens_the_breaker_though_few_come_in_a_row() -> None:
     counted = Counted(rates=Rates(failure_rate=0.5, window_calls=4, minimum_calls=4))
     for send in (answer, refuse, answer, refuse):
