@@ -132,7 +132,7 @@ class _JudgedLate:
 
 
 class _Nothing:
-    """A stream's: whoever reads it limits the wait for each piece. A nested call's: the outer one ends first."""
+    """A stream's: its reader limits the wait for each piece. A nested call's: the outer one ends first."""
 
     __slots__ = ()
 
