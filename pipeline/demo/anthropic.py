@@ -11,7 +11,7 @@ from pipeline.demo.bodies import optional_count, read_json_object
 from pipeline.demo.calls import CALLS, Charge
 from pipeline.demo.completion import Completion, complete
 from pipeline.demo.event_stream import event, send_events
-from pipeline.demo.stand_in import RefusedError, StandIn
+from pipeline.demo.stand_in import RefusedError, StandIn, missing_bearer_token
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -40,7 +40,10 @@ def _error(status: int, message: str) -> web.Response:
 
 
 def _missing_credential(request: web.Request) -> str | None:
-    return None if request.headers.get("x-api-key", "").strip() else "no API key: send the header x-api-key"
+    """The SDK sends the key as `x-api-key` until its version 1, and as a bearer token since."""
+    if request.headers.get("x-api-key", "").strip() or missing_bearer_token(request) is None:
+        return None
+    return "no API key: send the header x-api-key, or Authorization: Bearer KEY"
 
 
 def _usage(completion: Completion, *, output_tokens: int) -> dict[str, int]:

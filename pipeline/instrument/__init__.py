@@ -4,9 +4,10 @@
     streams.py    a stream is one call until its end; its usage is read on the way
     openai.py     which OpenAI requests cost money, and what
     anthropic.py  likewise for Anthropic
-    firecrawl.py  FireCrawl's own HTTP layer, and credits
+    firecrawl.py  FireCrawl's own HTTP layer, and the ways out of its frozen v1 interface
+    credits.py    FireCrawl's credits in USD
 
-Only the client that is given is touched, and copies made from it by `with_options`; classes are not.
+Only the client that is given is touched, and copies that it makes of itself; classes are not.
 """
 
 from __future__ import annotations

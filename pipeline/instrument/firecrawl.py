@@ -1,28 +1,30 @@
 """FireCrawl's SDK: each HTTP request is one call, and costs credits.
 
 Its own HTTP layer is wrapped, method by method, because a `crawl` polls for minutes: what must answer in
-time is the request. The frozen `.v1` interface is not guarded.
+time is the request. The frozen `.v1` interface has no such layer; its ways out are wrapped one by one.
 """
 
 from __future__ import annotations
 
+import functools
 import inspect
-from collections import OrderedDict
-from collections.abc import Callable, Mapping
-from typing import Any, Final, cast
+import logging
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any, Final
 
 from pipeline.dependency import Dependency
-from pipeline.metrics import PriceSource
-from pipeline.prices import Charge
+from pipeline.instrument.credits import Credits
 
-CEILING_USD_PER_CREDIT: Final = 0.0064
-"""What a credit costs in the dearest way to buy one, where the plan's price is not given."""
+log = logging.getLogger(__name__)
 
-CEILING_CREDITS_PER_CALL: Final = 10
 _METHODS: Final = ("post", "post_multipart", "get", "delete", "patch")
-_PAID: Final = ("scrape", "search", "map", "extract", "parse")
-_JOBS: Final = ("crawl", "batch", "extract", "agent")
-_REMEMBERED_JOBS: Final = 4096
+_V1_REQUESTS: Final = {"_post_request": "post", "_get_request": "get", "_delete_request": "delete"}
+_V1_WITHOUT_LAYER: Final = {"scrape_url": "/v1/scrape", "search": "/v1/search", "map_url": "/v1/map"}
+"""Methods of the sync v1 interface that send their one request themselves."""
+
+_ONE_TRY: Final = {"retries": 1}
+_ONE_TRY_OF_V1: Final = {"retries": 1, "backoff_factor": 0.0}
+"""It waits after its last try as well."""
 
 
 class _BadStatusError(Exception):
@@ -34,18 +36,48 @@ class _BadStatusError(Exception):
 
 
 def install(client: object, dependency: Dependency, usd_per_credit: float | None) -> None:
+    credits_used = Credits(usd_per_credit)
+    if hasattr(client, "_prepare_headers"):
+        _install_v1(client, dependency, credits_used)
+        return
     inner: Any = getattr(client, "_v2_client", client)
-    credits_used = _Credits(usd_per_credit)
     layers = [getattr(inner, name, None) for name in ("http_client", "async_http_client")]
     for layer in layers:
         for name in _METHODS:
             method = getattr(layer, name, None)
             if method is not None:
-                setattr(layer, name, _guarded(method, name, dependency, credits_used))
+                setattr(layer, name, _guarded(method, name, dependency, credits_used, _ONE_TRY))
+    try:
+        proxy = getattr(client, "v1", None)
+    except ValueError:  # without a key it can't be had, neither now nor later
+        log.info("instrument.no_v1 dependency=%s", dependency.name)
+        return
+    if proxy is not None:
+        _install_v1(proxy._client, dependency, credits_used)  # noqa: SLF001
+        for name in _V1_WITHOUT_LAYER:
+            if name in vars(proxy):  # it keeps some of the methods that it found
+                setattr(proxy, name, getattr(proxy._client, name))  # noqa: SLF001
+
+
+def _install_v1(app: Any, dependency: Dependency, credits_used: Credits) -> None:  # noqa: ANN401
+    if hasattr(app, "_async_request"):
+        app._async_request = _guarded_v1(app._async_request, dependency, credits_used)  # noqa: SLF001
+        app._handle_error = _with_status(app._handle_error)  # noqa: SLF001
+        return
+    for name, method in _V1_REQUESTS.items():
+        request = _guarded(getattr(app, name), method, dependency, credits_used, _ONE_TRY_OF_V1)
+        setattr(app, name, request)
+    for name, endpoint in _V1_WITHOUT_LAYER.items():
+        price = credits_used.price_of("post", endpoint)
+        setattr(app, name, dependency.guard(price=price)(getattr(app, name)))
 
 
 def _guarded(
-    send: Callable[..., Any], method: str, dependency: Dependency, credits_used: _Credits
+    send: Callable[..., Any],
+    method: str,
+    dependency: Dependency,
+    credits_used: Credits,
+    one_try: Mapping[str, Any],
 ) -> Callable[..., Any]:
     def checked(response: Any) -> Any:  # noqa: ANN401
         if response.status_code >= 400:
@@ -56,7 +88,7 @@ def _guarded(
 
         async def request_async(endpoint: str, *args: Any, **kwargs: Any) -> Any:  # noqa: ANN401
             async def once() -> Any:  # noqa: ANN401
-                return checked(await send(endpoint, *args, **{**kwargs, "retries": 1}))
+                return checked(await send(endpoint, *args, **{**kwargs, **one_try}))
 
             try:
                 return await dependency.call(once, price=credits_used.price_of(method, endpoint))
@@ -67,7 +99,7 @@ def _guarded(
 
     def request(endpoint: str, *args: Any, **kwargs: Any) -> Any:  # noqa: ANN401
         def once() -> Any:  # noqa: ANN401
-            return checked(send(endpoint, *args, **{**kwargs, "retries": 1}))
+            return checked(send(endpoint, *args, **{**kwargs, **one_try}))
 
         try:
             return dependency.call_sync(once, price=credits_used.price_of(method, endpoint))
@@ -77,54 +109,29 @@ def _guarded(
     return request
 
 
-class _Credits:
-    """Credits to USD. A job's are stated with its status, again and again, and are charged once."""
+def _guarded_v1(
+    send: Callable[..., Awaitable[Any]], dependency: Dependency, credits_used: Credits
+) -> Callable[..., Awaitable[Any]]:
+    async def request(
+        method: str, url: str, headers: object, data: object = None, *_retries: object
+    ) -> object:
+        return await dependency.call(
+            lambda: send(method, url, headers, data, **_ONE_TRY_OF_V1),
+            price=credits_used.price_of(method, url),
+        )
 
-    def __init__(self, usd_per_credit: float | None) -> None:
-        self._source = PriceSource.CEILING if usd_per_credit is None else PriceSource.OVERRIDE
-        self._usd_per_credit = CEILING_USD_PER_CREDIT if usd_per_credit is None else usd_per_credit
-        self._charged: OrderedDict[str, None] = OrderedDict()
-
-    def price_of(self, method: str, endpoint: str) -> Callable[[Any], Charge | None]:
-        """The price of an answer to this request; None for a free one."""
-        return lambda response: self._price(method, endpoint, _json(response))
-
-    def _price(self, method: str, endpoint: str, answer: Mapping[str, Any]) -> Charge | None:
-        # "/v2/crawl/<id>" or "https://host/v2/crawl/<id>?skip=10" → "crawl", "<id>"
-        _, _, rest = endpoint.partition("/v2/")
-        kind, _, job = rest.partition("?")[0].partition("/")
-        if method == "get" and kind in _JOBS and job and answer.get("status") == "completed":
-            if job in self._charged:
-                return None
-            self._charged[job] = None
-            if len(self._charged) > _REMEMBERED_JOBS:
-                self._charged.popitem(last=False)
-            return self._charge(answer, kind)
-        if method.startswith("post") and kind in _PAID and not job and "id" not in answer:
-            return self._charge(answer, kind)
-        return None
-
-    def _charge(self, answer: Mapping[str, Any], kind: str) -> Charge:
-        used = _credits_stated(answer)
-        if used is None:
-            usd = CEILING_CREDITS_PER_CALL * self._usd_per_credit
-            return Charge(usd, PriceSource.CEILING, kind)
-        return Charge(used * self._usd_per_credit, self._source, kind)
+    return request
 
 
-def _credits_stated(answer: Mapping[str, Any]) -> float | None:
-    data = answer.get("data")
-    metadata = data.get("metadata") if isinstance(data, Mapping) else None
-    for holder in (answer, metadata):
-        used = holder.get("creditsUsed") if isinstance(holder, Mapping) else None
-        if isinstance(used, int | float) and not isinstance(used, bool) and 0 <= used < 1e9:
-            return float(used)
-    return None
+def _with_status(raise_error: Callable[..., Awaitable[None]]) -> Callable[..., Awaitable[None]]:
+    """The async v1 interface tells an error's status in its text alone; the guard needs it as a number."""
 
+    @functools.wraps(raise_error)
+    async def raise_with_status(response: Any, action: str) -> None:  # noqa: ANN401
+        try:
+            await raise_error(response, action)
+        except Exception as error:
+            error.status = response.status  # type: ignore[attr-defined]
+            raise
 
-def _json(response: Any) -> Mapping[str, Any]:  # noqa: ANN401
-    try:
-        parsed = response.json()
-    except ValueError:
-        return {}
-    return cast("Mapping[str, Any]", parsed) if isinstance(parsed, Mapping) else {}
+    return raise_with_status

@@ -13,8 +13,6 @@ from pipeline import BreakerOpenError
 from pipeline.instrument import instrument
 from tests.e2e.instrument.conftest import Serve, Served
 
-# The stand-in wants the key where the SDK put it until its version 2.
-KEY = {"x-api-key": "sk-test"}
 HELLO: Any = {
     "model": "claude-haiku-4-5",
     "max_tokens": 500,
@@ -29,9 +27,7 @@ async def served(serve: Serve) -> Served:
 
 @pytest.fixture
 async def client(served: Served) -> AsyncIterator[anthropic.AsyncAnthropic]:
-    async with anthropic.AsyncAnthropic(
-        api_key="sk-test", base_url=served.url, default_headers=KEY
-    ) as client:
+    async with anthropic.AsyncAnthropic(api_key="sk-test", base_url=served.url) as client:
         yield instrument(client, served.dependency)
 
 
@@ -94,7 +90,7 @@ async def test_overload_opens_the_breaker_and_a_wrong_request_does_not(
 
 async def test_sync_client_is_guarded_whole_and_streamed(served: Served) -> None:
     def use() -> None:
-        with anthropic.Anthropic(api_key="sk-test", base_url=served.url, default_headers=KEY) as client:
+        with anthropic.Anthropic(api_key="sk-test", base_url=served.url) as client:
             instrument(client, served.dependency)
             client.messages.create(**HELLO)
             with client.messages.stream(**HELLO) as stream:
@@ -105,6 +101,30 @@ async def test_sync_client_is_guarded_whole_and_streamed(served: Served) -> None
     await asyncio.to_thread(use)
     assert served.calls() == {"success": 3}
     assert served.priced() == {"table": 3}
+
+
+async def test_raw_response_is_priced_by_its_body(served: Served, client: anthropic.AsyncAnthropic) -> None:
+    raw = await client.messages.with_raw_response.create(**HELLO)
+    assert raw.status_code == 200
+    assert served.calls() == {"success": 1}
+    assert served.priced() == {"table": 1}
+
+
+async def test_response_whose_body_nobody_but_the_caller_reads_costs_the_ceiling(
+    served: Served, client: anthropic.AsyncAnthropic
+) -> None:
+    async with client.messages.with_streaming_response.create(**HELLO) as response:
+        assert (await response.parse()).content
+    assert served.calls() == {"success": 1}
+    assert served.priced() == {"ceiling": 1}
+
+
+async def test_copied_clients_are_guarded_by_the_same_dependency(
+    served: Served, client: anthropic.AsyncAnthropic
+) -> None:
+    for copied in (client.copy(timeout=3), client.with_options(max_retries=5), client.with_middleware()):
+        await copied.with_options(timeout=4).messages.create(**HELLO)
+    assert served.calls() == {"success": 3}
 
 
 async def test_free_request_costs_nothing(served: Served, client: anthropic.AsyncAnthropic) -> None:

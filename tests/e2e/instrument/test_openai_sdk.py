@@ -121,11 +121,21 @@ async def test_raw_response_is_priced_by_its_body(served: Served, client: openai
     assert served.priced() == {"table": 1}
 
 
-async def test_copied_client_is_guarded_by_the_same_dependency(
+async def test_response_whose_body_nobody_but_the_caller_reads_costs_the_ceiling(
     served: Served, client: openai.AsyncOpenAI
 ) -> None:
-    await client.with_options(timeout=3, max_retries=5).chat.completions.create(**HELLO)
+    async with client.chat.completions.with_streaming_response.create(**HELLO) as response:
+        assert (await response.parse()).choices
     assert served.calls() == {"success": 1}
+    assert served.priced() == {"ceiling": 1}
+
+
+async def test_copied_clients_are_guarded_by_the_same_dependency(
+    served: Served, client: openai.AsyncOpenAI
+) -> None:
+    for copied in (client.copy(timeout=3), client.with_options(max_retries=5)):
+        await copied.with_options(timeout=4).chat.completions.create(**HELLO)
+    assert served.calls() == {"success": 2}
 
 
 async def test_failures_open_the_breaker_and_nothing_more_is_sent(

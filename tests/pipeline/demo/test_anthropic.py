@@ -98,3 +98,15 @@ async def test_the_version_header_is_required(aiohttp_client: Any) -> None:
     response = await client.post("/v1/messages", json=BODY)
     assert response.status == 400
     assert "anthropic-version" in (await response.json())["error"]["message"]
+
+
+@pytest.mark.parametrize("header", [{"x-api-key": "key"}, {"Authorization": "Bearer key"}])
+async def test_the_key_is_taken_from_either_header(aiohttp_client: Any, header: dict[str, str]) -> None:
+    client = await aiohttp_client(create_app("anthropic"), headers=header)
+    assert (await client.get("/v1/models")).status == 200
+
+
+@pytest.mark.parametrize("header", [{}, {"x-api-key": " "}, {"Authorization": "Basic key"}])
+async def test_without_a_key_in_either_header_it_refuses(aiohttp_client: Any, header: dict[str, str]) -> None:
+    client = await aiohttp_client(create_app("anthropic"), headers=header)
+    assert (await client.get("/v1/models")).status == 401

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from pipeline.instrument.anthropic import _Anthropic
-from pipeline.instrument.firecrawl import CEILING_CREDITS_PER_CALL, CEILING_USD_PER_CREDIT, _Credits
+from pipeline.instrument.credits import CEILING_CREDITS_PER_CALL, CEILING_USD_PER_CREDIT, Credits
 from pipeline.instrument.openai import _OpenAI
 from pipeline.metrics import PriceSource, TokenType
 from pipeline.prices import CEILING_USD_PER_CALL
@@ -121,14 +121,14 @@ def test_request_that_is_no_stream_stays_as_it_is() -> None:
     ],
 )
 def test_firecrawl_is_paid_by_the_credits_it_states(endpoint: str, body: object, credits_used: int) -> None:
-    charge = _Credits(None).price_of("post", endpoint)(Answer(body))
+    charge = Credits(None).price_of("post", endpoint)(Answer(body))
     assert charge is not None
     assert charge.usd == pytest.approx(credits_used * CEILING_USD_PER_CREDIT)
     assert charge.source is PriceSource.CEILING
 
 
 def test_firecrawl_job_is_paid_once_when_it_is_complete() -> None:
-    price = _Credits(0.001)
+    price = Credits(0.001)
     assert price.price_of("post", "/v2/crawl")(Answer({"id": "j1"})) is None
     status = price.price_of("get", "/v2/crawl/j1")
     assert status(Answer({"status": "scraping", "creditsUsed": 3})) is None
