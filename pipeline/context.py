@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
 
@@ -15,8 +15,9 @@ class JobAccount:
 
     __slots__ = ("spent_usd_by_layer",)
 
-    def __init__(self) -> None:
-        self.spent_usd_by_layer: defaultdict[str, float] = defaultdict(float)
+    def __init__(self, spent_usd_by_layer: Mapping[str, float] | None = None) -> None:
+        """With what an earlier run has spent and nobody has told."""
+        self.spent_usd_by_layer: defaultdict[str, float] = defaultdict(float, spent_usd_by_layer or {})
 
     @property
     def spent_usd(self) -> float:
@@ -53,9 +54,10 @@ def running_layer(name: str) -> Iterator[None]:
 
 
 @contextmanager
-def running_job() -> Iterator[JobAccount]:
-    """Everything inside is charged to one new account."""
-    account = JobAccount()
+def running_job(account: JobAccount | None = None) -> Iterator[JobAccount]:
+    """Everything inside is charged to that account, or to a new one."""
+    if account is None:
+        account = JobAccount()
     token = _account.set(account)
     try:
         yield account

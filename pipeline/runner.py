@@ -1,45 +1,42 @@
-"""Runs jobs through the layers, so many at a time, and counts how they end."""
+"""Runs jobs through the layers, so many at a time, keeps what they give, and counts how they end."""
 
 from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass
-from pathlib import Path
+from collections.abc import Callable, Sequence
+from typing import Protocol
 
 import structlog
+from structlog.contextvars import bind_contextvars, bound_contextvars, unbind_contextvars
 
-from pipeline import metrics
-from pipeline.breaker import BreakerOpenError
 from pipeline.context import JobAccount, running_job, running_layer
-from pipeline.jobs import Job, JobError, printable
+from pipeline.jobs.files import printable
+from pipeline.jobs.job import Job, JobError
+from pipeline.jobs.journal import JobTakenError, Journal, Journals
+from pipeline.jobs.report import JobReport
+from pipeline.jobs.source import JobSource, SourceError
 from pipeline.layers.layer import Layer, Workplace
 from pipeline.meter import Meter
-from pipeline.metrics import RunOutcome
+from pipeline.metrics import DONE, RunOutcome
 from pipeline.providers import ProviderError
 from pipeline.rejections import RejectedError
-from pipeline.series import Counter, Gauge, Histogram
+from pipeline.run_series import JobSeries, LayerRunSeries
 
 log = structlog.get_logger(__name__)
 
-EXPECTED_ERRORS = (JobError, ProviderError, BreakerOpenError, RejectedError)
+EXPECTED_ERRORS = (JobError, ProviderError, RejectedError)
 """What ends a job without being a mistake of ours; the message is fit for a log line."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class JobReport:
-    """How one job ended. A job that did not succeed names the layer it ended in and a reason in one line."""
+class Watch(Protocol):
+    """Whoever wants to see how the jobs get on; told in the loop, so it returns at once."""
 
-    id: str
-    source: str
-    outcome: RunOutcome
-    cost_usd: float
-    duration_seconds: float
-    files: tuple[Path, ...]
-    layer: str | None = None
-    reason: str | None = None
+    def entered(self, job: Job, layer: str) -> None:
+        """This layer begins."""
+
+    def ended(self, report: JobReport) -> None:
+        """The job has ended, or was not run."""
 
 
 class Runner:
@@ -52,77 +49,116 @@ class Runner:
         meter: Meter,
         *,
         concurrency: int,
+        journals: Journals | None = None,
         clock: Callable[[], float] = time.monotonic,
         wall_clock: Callable[[], float] = time.time,
     ) -> None:
-        """Every series that the jobs can touch exists from now on.
+        """Every series that the jobs can touch exists from now on. Without `journals` nothing is kept.
 
         Raises:
             ValueError: concurrency below 1.
-            KeyError: a layer names a dependency that no provider has.
         """
         if concurrency < 1:
             raise ValueError(f"concurrency: {concurrency} must be at least 1")
         self._layers = tuple(layers)
         self._workplace = workplace
         self._concurrency = concurrency
+        self._journals = Journals(None) if journals is None else journals
         self._clock = clock
         self._wall_clock = wall_clock
-        self._series = _JobSeries(meter)
-        self._layer_series = {layer.name: _LayerSeries(meter, layer.name) for layer in self._layers}
+        self._series = JobSeries(meter)
+        self._layer_series = {layer.name: LayerRunSeries(meter, layer.name) for layer in self._layers}
         dependencies = workplace.providers.dependencies
         for layer in self._layers:
             for name in layer.dependencies:
-                dependencies[name].declare(layer.name)
+                if name in dependencies:  # the others are not set up, and will not be called
+                    dependencies[name].declare(layer.name)
 
-    async def run(self, jobs: Iterable[Job], *, on_end: Callable[[JobReport], None]) -> None:
-        """Run them all; each is taken from `jobs` only when its turn comes.
-
-        `on_end` is told of every job that was started, cancelled ones included.
+    async def run(self, source: JobSource, watch: Watch) -> None:
+        """Run them all; each is taken only when its turn comes.
 
         Raises:
+            SourceError: no more jobs can be had; those that were taken have ended.
             asyncio.CancelledError: when cancelled, after every started job has ended as cancelled.
         """
-        todo = iter(jobs)
+        failures: list[SourceError] = []
         async with asyncio.TaskGroup() as group:
             for _ in range(self._concurrency):
-                job = next(todo, None)
-                if job is None:
-                    break
-                group.create_task(self._run_one_after_another(job, todo, on_end))
+                group.create_task(self._run_one_after_another(source, watch, failures))
+        if failures:
+            raise failures[0]
+
+    async def run_job(self, job: Job, source: JobSource, watch: Watch) -> None:
+        """Run one job, unless it is done or another process is running it.
+
+        Raises:
+            asyncio.CancelledError: when cancelled, after the job has ended so.
+        """
+        with bound_contextvars(job=job.id):
+            try:
+                journal = self._journals.open(job.id)
+            except JobTakenError:
+                await _tell(job, _not_run(job, None), source, watch)
+                return
+            except JobError as error:
+                await self._refuse(job, str(error), source, watch)
+                return
+            try:
+                journal.restore(job, self._layers)
+                if journal.outcome in DONE and len(job.results) == len(self._layers):
+                    await _tell(job, _not_run(job, journal.outcome), source, watch)
+                else:
+                    await self._run_layers(job, journal, source, watch)
+            finally:
+                journal.close()
 
     async def _run_one_after_another(
-        self, job: Job | None, todo: Iterator[Job], on_end: Callable[[JobReport], None]
+        self, source: JobSource, watch: Watch, failures: list[SourceError]
     ) -> None:
-        while job is not None:
-            await self._run_job(job, on_end)
-            job = next(todo, None)
+        while not failures:
+            try:
+                job = await source.take()
+            except SourceError as error:
+                failures.append(error)
+                return
+            if job is None:
+                return
+            await self.run_job(job, source, watch)
+            # A row of jobs that are done already must not keep a signal waiting.
+            await asyncio.sleep(0)
 
-    async def _run_job(self, job: Job, on_end: Callable[[JobReport], None]) -> None:
-        """Run one job; raises nothing but what cancels it."""
+    async def _run_layers(self, job: Job, journal: Journal, source: JobSource, watch: Watch) -> None:
+        """Run the layers that have no result yet; raises nothing but what cancels the job."""
         layer_name: str | None = None
         reason: str | None = None
         outcome = RunOutcome.SUCCEEDED
         started = self._clock()
-        log.info("job.started", job=job.id, source=printable(job.source))
+        log.info("job.started", job=job.id, source=_name(job.source))
         self._series.in_progress.inc()
-        with running_job() as account:
+        with running_job(JobAccount(journal.spent_usd_by_layer)) as account:
+            journal.spent_usd_by_layer = account.spent_usd_by_layer
             try:
-                for layer in self._layers:
+                for layer in self._layers[len(job.results) :]:
                     layer_name = layer.name
-                    await self._run_layer(layer, job)
+                    watch.entered(job, layer_name)
+                    await self._run_layer(layer, job, journal)
+                    await source.keep(job, layer_name)
                 layer_name = None
                 if job.degradations:
                     outcome, reason = RunOutcome.DEGRADED, "; ".join(job.degradations)
             except EXPECTED_ERRORS as error:
                 outcome, reason = RunOutcome.FAILED, str(error)
+                if isinstance(error, JobError):
+                    journal.forget_answers()
             except Exception as error:
                 outcome, reason = RunOutcome.FAILED, f"unexpected {type(error).__name__}"
+                journal.forget_answers()
                 log.exception("job.crashed", job=job.id, layer=layer_name)
             except BaseException:
                 outcome, reason = RunOutcome.CANCELLED, "cancelled"
                 raise
             finally:
+                unbind_contextvars("layer")
                 report = JobReport(
                     id=job.id,
                     source=job.source,
@@ -133,78 +169,65 @@ class Runner:
                     layer=layer_name,
                     reason=reason,
                 )
-                self._count(report, account)
+                # First this: killed in between, a job is not counted, but never counted twice.
+                journal.ended(outcome)
+                self._series.in_progress.dec()
+                self._count(report, outcome, account)
                 _log_end(report)
-                on_end(report)
+                await _tell(job, report, source, watch)
 
-    async def _run_layer(self, layer: Layer, job: Job) -> None:
+    async def _run_layer(self, layer: Layer, job: Job, journal: Journal) -> None:
         series = self._layer_series[layer.name]
+        files, degradations = len(job.files), len(job.degradations)
+        bind_contextvars(layer=layer.name)
         with running_layer(layer.name), series.counting(self._clock, job):
             job.results[layer.name] = await layer.run(job, self._workplace)
+            journal.layer_done(
+                layer.name, job, files=job.files[files:], degradations=job.degradations[degradations:]
+            )
         self._series.last_progress.set(self._wall_clock())
 
-    def _count(self, report: JobReport, account: JobAccount) -> None:
-        self._series.in_progress.dec()
-        self._series.outcomes[report.outcome].inc()
+    async def _refuse(self, job: Job, reason: str, source: JobSource, watch: Watch) -> None:
+        report = JobReport(id=job.id, source=job.source, outcome=RunOutcome.FAILED, reason=reason)
+        self._count(report, RunOutcome.FAILED, JobAccount())
+        _log_end(report)
+        await _tell(job, report, source, watch)
+
+    def _count(self, report: JobReport, outcome: RunOutcome, account: JobAccount) -> None:
+        self._series.outcomes[outcome].inc()
         self._series.duration.observe(report.duration_seconds)
         self._series.cost.observe(report.cost_usd)
-        if report.outcome is RunOutcome.FAILED:
-            for layer, spent_usd in account.spent_usd_by_layer.items():
-                self._layer_series[layer].wasted.inc(spent_usd)
+        if outcome is RunOutcome.FAILED:
+            for layer, series in self._layer_series.items():
+                series.wasted.inc(account.spent_usd_by_layer.get(layer, 0.0))
 
 
-class _JobSeries:
-    """The series of whole jobs, looked up once."""
+def _not_run(job: Job, outcome: RunOutcome | None) -> JobReport:
+    reason = "; ".join(job.degradations) if outcome is not None else "another process is running it"
+    return JobReport(
+        id=job.id,
+        source=job.source,
+        outcome=outcome,
+        ran=False,
+        files=tuple(job.files),
+        reason=reason or None,
+    )
 
-    def __init__(self, meter: Meter) -> None:
-        self.outcomes: dict[RunOutcome, Counter] = {
-            outcome: meter.counter(metrics.PIPELINE_JOBS, outcome.value) for outcome in RunOutcome
-        }
-        self.duration: Histogram = meter.histogram(metrics.PIPELINE_JOB_DURATION)
-        self.cost: Histogram = meter.histogram(metrics.PIPELINE_JOB_COST)
-        self.in_progress: Gauge = meter.gauge(metrics.PIPELINE_JOBS_IN_PROGRESS)
-        self.last_progress: Gauge = meter.gauge(metrics.PIPELINE_LAST_PROGRESS)
+
+async def _tell(job: Job, report: JobReport, source: JobSource, watch: Watch) -> None:
+    watch.ended(report)
+    await source.give_back(job, report)
 
 
-class _LayerSeries:
-    """The series of one layer, looked up once."""
-
-    def __init__(self, meter: Meter, layer: str) -> None:
-        self.outcomes: dict[RunOutcome, Counter] = {
-            outcome: meter.counter(metrics.PIPELINE_LAYER_RUNS, layer, outcome.value)
-            for outcome in RunOutcome
-        }
-        self.duration: Histogram = meter.histogram(metrics.PIPELINE_LAYER_DURATION, layer)
-        self.in_progress: Gauge = meter.gauge(metrics.PIPELINE_LAYER_JOBS_IN_PROGRESS, layer)
-        self.wasted: Counter = meter.counter(metrics.PIPELINE_WASTED_COST, layer)
-
-    @contextmanager
-    def counting(self, clock: Callable[[], float], job: Job) -> Iterator[None]:
-        """Count one run of the layer, however it ends."""
-        outcome = RunOutcome.SUCCEEDED
-        degradations = len(job.degradations)
-        started = clock()
-        self.in_progress.inc()
-        try:
-            yield
-            if len(job.degradations) > degradations:
-                outcome = RunOutcome.DEGRADED
-        except Exception:
-            outcome = RunOutcome.FAILED
-            raise
-        except BaseException:
-            outcome = RunOutcome.CANCELLED
-            raise
-        finally:
-            self.in_progress.dec()
-            self.outcomes[outcome].inc()
-            self.duration.observe(clock() - started)
+def _name(source: str) -> str:
+    """The last part of a path, fit for a log."""
+    return printable(source.rpartition("/")[2] or source)
 
 
 def _log_end(report: JobReport) -> None:
     fields = {
         "job": report.id,
-        "source": printable(report.source),
+        "source": _name(report.source),
         "cost_usd": round(report.cost_usd, 6),
         "duration_seconds": round(report.duration_seconds, 3),
     }

@@ -3,34 +3,41 @@
 from __future__ import annotations
 
 import argparse
-import asyncio
 import math
 import os
-import signal
 import tempfile
-import threading
 from pathlib import Path
 from typing import Final
 
 from pipeline.commands.command import Command
-from pipeline.jobs import UsageError, find_sources, printable, read_job
-from pipeline.logs import configure_logging
+from pipeline.execution import Execution, RunOptions
+from pipeline.jobs import UsageError, find_sources, printable
+from pipeline.jobs.files import STANDARD_INPUT
+from pipeline.logs import LogFormat, configure_logging
 from pipeline.meter import Meter
 from pipeline.settings import Settings
 from pipeline.spool import SpoolError
-from pipeline.summary import Summary
 
 _DEFAULT_CONCURRENCY: Final = 4
 _MAX_CONCURRENCY: Final = 1_000
-_SOME_FAILED: Final = 1
-_KILLED_BY: Final = 128
-# A resolver's thread or a full disk can hold the interpreter up; whoever asked us to stop will not wait.
-_STOP_WITHIN_SECONDS: Final = 2.5
+_EXTRAS: Final = {
+    "openai": "providers",
+    "anthropic": "providers",
+    "firecrawl": "providers",
+    "distributed": "dask",
+}
+"""Modules that may be missing, by the extra that brings them."""
 
 
 def _add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
-        "paths", metavar="PATH", type=Path, nargs="+", help="a posting, or a directory of them"
+        "paths", metavar="PATH", type=Path, nargs="*", help="a posting, a directory of them, or - for stdin"
+    )
+    parser.add_argument(
+        "--from-mongodb",
+        metavar="COLLECTION",
+        type=_collection,
+        help="take postings from this collection of MONGODB_URI, and put results back there",
     )
     parser.add_argument(
         "--output", metavar="DIR", type=Path, default=Path("output"), help="where results go; default: output"
@@ -43,96 +50,83 @@ def _add_arguments(parser: argparse.ArgumentParser) -> None:
         help=f"jobs at a time; default: {_DEFAULT_CONCURRENCY}",
     )
     parser.add_argument(
+        "--again", action="store_true", help="run jobs anew that are done; default: leave them out"
+    )
+    parser.add_argument(
         "--every",
         metavar="SECONDS",
         type=_seconds,
-        help="start over so long after the last job ended, until stopped",
+        help="start over, with --again, so long after the last job ended, until stopped",
+    )
+    parser.add_argument(
+        "--dask", metavar="ADDRESS", help="run the jobs on the workers of this Dask cluster: tcp://host:8786"
+    )
+    parser.add_argument(
+        "--log-format",
+        choices=[kind.value for kind in LogFormat],
+        default=LogFormat.TEXT.value,
+        help="how log events are written to standard error; default: text",
     )
 
 
-def _execute(options: argparse.Namespace) -> int:
+def _execute(arguments: argparse.Namespace) -> int:
     """Returns 0 when every job is done, 1 when one failed, 130 and 143 when stopped by SIGINT and SIGTERM."""
+    options = _options(arguments)
     settings = Settings.from_environment(os.environ)
-    find_sources(options.paths)
+    _check_sources(options)
     _check_writable(options.output)
     try:
         meter = Meter() if settings.spool is None else Meter.spooling(settings.spool)
     except SpoolError as error:
         raise UsageError(f"SIDECAR_SPOOL: {error.strerror}") from None
     try:
-        configure_logging()
-        return _Execution(options, settings, meter).run()
+        configure_logging(LogFormat(arguments.log_format))
+        return Execution(options, settings, meter).run()
     except ModuleNotFoundError as error:
-        if error.name != "openai":
+        extra = _EXTRAS.get(error.name or "")
+        if extra is None:
             raise
-        raise UsageError("openai is not installed; run pip install 'pipeline-sidecar[providers]'") from None
+        raise UsageError(
+            f"{error.name} is not installed; run pip install 'pipeline-sidecar[{extra}]'"
+        ) from None
     finally:
         meter.close()
 
 
-class _Execution:
-    """`pipeline run`, from the start of the loop to the exit status."""
+def _options(arguments: argparse.Namespace) -> RunOptions:
+    return RunOptions(
+        paths=tuple(arguments.paths),
+        collection=arguments.from_mongodb,
+        output=arguments.output,
+        concurrency=arguments.concurrency,
+        again=arguments.again or arguments.every is not None,
+        every_seconds=arguments.every,
+        dask_address=arguments.dask,
+    )
 
-    def __init__(self, options: argparse.Namespace, settings: Settings, meter: Meter) -> None:
-        self._paths: list[Path] = options.paths
-        self._output: Path = options.output
-        self._concurrency: int = options.concurrency
-        self._every_seconds: float | None = options.every
-        self._settings = settings
-        self._meter = meter
-        self._stopped_by: int | None = None
-        self._watchdog: threading.Timer | None = None
 
-    def run(self) -> int:
-        try:
-            return asyncio.run(self._run_until_stopped())
-        finally:
-            if self._watchdog is not None:
-                self._watchdog.cancel()
+def _check_sources(options: RunOptions) -> None:
+    """Refuse what gives no job, before anything is started."""
+    if any(str(path).startswith(("mongodb:/", "mongodb+srv:/")) for path in options.paths):
+        raise UsageError(
+            "PATH: a MongoDB URI would show its password to everyone on this machine;"
+            " put it into MONGODB_URI and name the collection with --from-mongodb"
+        )
+    if options.collection is not None:
+        if options.paths:
+            raise UsageError("PATH: there are paths and --from-mongodb; give one of them")
+        return
+    if not options.paths:
+        raise UsageError("PATH: there is none; name a posting, a directory of postings, - or --from-mongodb")
+    if STANDARD_INPUT in options.paths and options.every_seconds is not None:
+        raise UsageError("PATH: - can be read only once; leave out --every")
+    find_sources(path for path in options.paths if path != STANDARD_INPUT)
 
-    async def _run_until_stopped(self) -> int:
-        rounds = asyncio.create_task(self._rounds())
-        loop = asyncio.get_running_loop()
-        for number in (signal.SIGINT, signal.SIGTERM):
-            loop.add_signal_handler(number, self._stop, rounds, number)
-        try:
-            return await rounds
-        except asyncio.CancelledError:
-            if self._stopped_by is None:
-                raise
-            return _KILLED_BY + self._stopped_by
 
-    def _stop(self, rounds: asyncio.Task[int], number: int) -> None:
-        if self._stopped_by is not None:
-            return
-        self._stopped_by = number
-        self._watchdog = threading.Timer(_STOP_WITHIN_SECONDS, os._exit, (_KILLED_BY + number,))
-        self._watchdog.daemon = True
-        self._watchdog.start()
-        rounds.cancel()
-
-    async def _rounds(self) -> int:
-        """Run the jobs once, or again and again; the providers and what they have learnt stay."""
-        from pipeline.layers import LAYERS, Workplace
-        from pipeline.providers import Providers
-        from pipeline.runner import Runner
-
-        providers = Providers.open(self._settings, self._meter)
-        try:
-            workplace = Workplace(providers, self._output)
-            runner = Runner(LAYERS, workplace, self._meter, concurrency=self._concurrency)
-            while True:
-                sources = find_sources(self._paths)
-                summary = Summary(len(sources))
-                try:
-                    await runner.run(map(read_job, sources), on_end=summary.add)
-                finally:
-                    summary.write()
-                if self._every_seconds is None:
-                    return 0 if summary.all_done else _SOME_FAILED
-                await asyncio.sleep(self._every_seconds)
-        finally:
-            await providers.close()
+def _collection(text: str) -> str:
+    if 0 < len(text) <= 120 and text.isprintable() and "$" not in text and not text.startswith("system."):
+        return text
+    raise argparse.ArgumentTypeError(f"{printable(text)!r} is no name of a collection")
 
 
 def _concurrency(text: str) -> int:

@@ -11,12 +11,20 @@ from pipeline.jobs.files import (
     read_job,
 )
 from pipeline.jobs.job import Job, JobError
+from pipeline.jobs.journal import Journals
+from pipeline.jobs.report import JobReport
+from pipeline.jobs.source import JobList, JobSource, SourceError
 
 __all__ = [
     "MAX_POSTING_BYTES",
     "SUFFIXES",
     "Job",
     "JobError",
+    "JobList",
+    "JobReport",
+    "JobSource",
+    "Journals",
+    "SourceError",
     "UsageError",
     "find_sources",
     "printable",

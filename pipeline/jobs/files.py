@@ -6,11 +6,12 @@ import hashlib
 import os
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Final
+from typing import BinaryIO, Final
 
 from pipeline.jobs.job import Job
 
-SUFFIXES: Final = (".md", ".txt")
+SUFFIXES: Final = (".md", ".txt", ".html", ".htm", ".json")
+STANDARD_INPUT: Final = Path("-")
 MAX_POSTING_BYTES: Final = 1024 * 1024
 _ID_CHARS: Final = 12
 
@@ -34,16 +35,32 @@ def find_sources(paths: Iterable[Path]) -> list[Path]:
 
 def read_job(source: Path) -> Job:
     """Read one file. Never raises for what is in it or that it cannot be read: the job says so."""
-    content = b""
-    text = unreadable = None
     try:
         with source.open("rb") as file:
             content = file.read(MAX_POSTING_BYTES + 1)
     except OSError as error:
-        unreadable = f"the file cannot be read: {error.strerror}"
-    else:
-        text, unreadable = _decode(content)
-    return Job(id=_job_id(source, content), source=str(source), text=text, unreadable=unreadable)
+        return _unreadable(source, f"the file cannot be read: {error.strerror}")
+    text, unreadable = decode(content)
+    id_ = job_id(os.fsencode(source.resolve()), content)
+    return Job(id=id_, source=str(source), text=text, unreadable=unreadable)
+
+
+def read_standard_input(stream: BinaryIO) -> Job:
+    """One posting from a stream, read to its end or to what is too long. Raises nothing, as `read_job`."""
+    try:
+        content = stream.read(MAX_POSTING_BYTES + 1)
+    except OSError as error:
+        return _unreadable(STANDARD_INPUT, f"standard input cannot be read: {error.strerror}")
+    text, unreadable = decode(content)
+    return Job(id=job_id(b"-", content), source="-", text=text, unreadable=unreadable)
+
+
+def job_id(where: bytes, content: bytes) -> str:
+    """The same for the same place with the same content."""
+    digest = hashlib.sha256(where)
+    digest.update(b"\0")
+    digest.update(content)
+    return digest.hexdigest()[:_ID_CHARS]
 
 
 def printable(value: object) -> str:
@@ -63,7 +80,7 @@ def _sources_at(path: Path) -> list[Path]:
             )
             if not found:
                 raise UsageError(
-                    f"PATH: {shown} holds no posting; put files there that end in {' or '.join(SUFFIXES)}"
+                    f"PATH: {shown} holds no posting; put files there that end in {', '.join(SUFFIXES)}"
                 )
             return found
         if path.is_file():
@@ -78,14 +95,12 @@ def _sources_at(path: Path) -> list[Path]:
     raise UsageError(f"PATH: {shown} does not exist; name a posting or a directory of postings")
 
 
-def _job_id(source: Path, content: bytes) -> str:
-    digest = hashlib.sha256(os.fsencode(source.resolve()))
-    digest.update(b"\0")
-    digest.update(content)
-    return digest.hexdigest()[:_ID_CHARS]
+def _unreadable(source: Path, reason: str) -> Job:
+    id_ = job_id(os.fsencode(source.resolve()), b"")
+    return Job(id=id_, source=str(source), text=None, unreadable=reason)
 
 
-def _decode(content: bytes) -> tuple[str | None, str | None]:
+def decode(content: bytes) -> tuple[str | None, str | None]:
     """The text, or why there is none."""
     if len(content) > MAX_POSTING_BYTES:
         return None, f"the file is longer than {MAX_POSTING_BYTES} bytes; cut it down to the posting"

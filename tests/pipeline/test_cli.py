@@ -184,7 +184,15 @@ def test_counts_are_in_the_spool(monkeypatch: pytest.MonkeyPatch) -> None:
     ("arguments", "problem"),
     [
         ([], "pipeline: the following arguments are required: COMMAND"),
-        (["run"], "pipeline run: the following arguments are required: PATH"),
+        (["run"], "pipeline run: PATH: there is none; name a posting"),
+        (["run", "-", "--every", "1"], "pipeline run: PATH: - can be read only once; leave out --every"),
+        (["run", "x", "--from-mongodb", "c"], "pipeline run: PATH: there are paths and --from-mongodb"),
+        (["run", "mongodb://u:p@host/db"], "pipeline run: PATH: a MongoDB URI would show its password"),
+        (["run", "--from-mongodb", "a$b"], "pipeline run: argument --from-mongodb: 'a$b' is no name"),
+        (
+            ["run", "cook.md", "--log-format", "xml"],
+            "pipeline run: argument --log-format: invalid choice: 'xml'",
+        ),
         (["run", "missing.md"], "pipeline run: PATH: missing.md does not exist; name a posting"),
         (
             ["run", "cook.md", "--concurrency", "0"],
@@ -327,3 +335,39 @@ def test_reader_of_the_summary_may_leave(monkeypatch: pytest.MonkeyPatch) -> Non
     assert redirected == [1]
     with pytest.raises(BrokenPipeError):
         stdout.close()
+
+
+@pytest.mark.usefixtures("stand_ins")
+def test_posting_comes_from_standard_input(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    stdin = io.TextIOWrapper(io.BytesIO(POSTING.encode()))
+    monkeypatch.setattr(sys, "stdin", stdin)
+    assert main(["run", "-"]) == 0
+    assert "[1/1] succeeded" in capsys.readouterr().out
+
+
+@pytest.mark.usefixtures("stand_ins")
+def test_job_that_is_done_is_left_out_unless_asked_for_again(
+    stand_ins: StandIns, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["run", posting()]) == 0
+    before_usd = stand_ins.cost_usd()
+    assert main(["run", "cook.md"]) == 0
+    assert "1 jobs: 1 succeeded (1 of them before); 0.000000 USD" in capsys.readouterr().out
+    assert stand_ins.cost_usd() == before_usd
+    assert main(["run", "cook.md", "--again"]) == 0
+    assert stand_ins.cost_usd() > before_usd
+
+
+@pytest.mark.usefixtures("stand_ins")
+def test_log_events_are_json_on_request_with_job_and_layer(
+    stand_ins: StandIns, capsys: pytest.CaptureFixture[str]
+) -> None:
+    stand_ins.fault(mode="fail", status=500)
+    assert main(["run", posting(), "--log-format", "json"]) == 1
+    events = [json.loads(line) for line in capsys.readouterr().err.splitlines()]
+    started, failed = events[0], events[-1]
+    assert (started["event"], started["source"]) == ("job.started", "cook.md")
+    assert (failed["event"], failed["job"], failed["layer"]) == ("job.failed", started["job"], "pain_points")
+    assert failed["timestamp"].endswith("Z")

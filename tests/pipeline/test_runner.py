@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -9,11 +9,11 @@ import structlog
 from pydantic import BaseModel
 
 from pipeline import Breaker, Charge, Dependency, Meter
-from pipeline.jobs import Job, JobError
+from pipeline.jobs import Job, JobError, JobList, JobReport, Journals, SourceError
 from pipeline.layers import LAYERS, Layer, Workplace
 from pipeline.metrics import PriceSource, RunOutcome
 from pipeline.providers import ProviderError, Providers
-from pipeline.runner import JobReport, Runner
+from pipeline.runner import Runner
 from tests.clock import Clock
 from tests.pipeline.providers.serving import providers_at
 
@@ -37,6 +37,15 @@ def job(number: int = 1) -> Job:
 
 class Nothing(BaseModel):
     """What a layer gives that has nothing to give."""
+
+
+class Reports(list[JobReport]):
+    """A watch that keeps what it is told of the ends."""
+
+    def entered(self, job: Job, layer: str) -> None:
+        """Of no interest."""
+
+    ended = list[JobReport].append
 
 
 def layer(name: str, run: Callable[[Job], Awaitable[None]] | None = None) -> Layer:
@@ -73,17 +82,19 @@ async def run(
     *,
     concurrency: int = 4,
     clock: Clock | None = None,
+    journals: Journals | None = None,
 ) -> list[JobReport]:
-    reports: list[JobReport] = []
+    reports = Reports()
     runner = Runner(
         layers,
         Workplace(providers, Path()),
         meter,
         concurrency=concurrency,
+        journals=journals,
         clock=Clock() if clock is None else clock,
         wall_clock=lambda: WALL_SECONDS,
     )
-    await runner.run((job(number) for number in range(jobs)), on_end=reports.append)
+    await runner.run(JobList(job(number) for number in range(jobs)), reports)
     return reports
 
 
@@ -208,7 +219,7 @@ async def test_one_jobs_failure_leaves_the_others_alone(providers: Providers, me
             raise ZeroDivisionError
 
     reports = await run(providers, meter, (layer("one", odd_ones_fail),), 5, concurrency=2)
-    ended = {report.id: report.outcome.value for report in reports}
+    ended = {report.id: report.outcome for report in reports}
     assert ended == {
         "job0": "succeeded",
         "job1": "failed",
@@ -238,27 +249,30 @@ async def test_at_most_so_many_jobs_run_at_once(providers: Providers, meter: Met
 
 async def test_job_is_taken_only_when_its_turn_comes(providers: Providers, meter: Meter) -> None:
     taken: list[int] = []
-    ended: list[JobReport] = []
+    ended = Reports()
 
-    def jobs() -> AsyncIterator[Job]:  # type: ignore[misc]
+    def jobs() -> Iterator[Job]:
         for number in range(6):
             taken.append(number - len(ended))
             yield job(number)
 
-    runner = Runner((layer("one"),), Workplace(providers, Path()), meter, concurrency=2)
-    await runner.run(jobs(), on_end=ended.append)  # type: ignore[arg-type]
+    async def work(_job: Job) -> None:
+        await asyncio.sleep(0)
+
+    runner = Runner((layer("one", work),), Workplace(providers, Path()), meter, concurrency=2)
+    await runner.run(JobList(jobs()), ended)
     assert max(taken) == 1
 
 
 async def test_cancelled_jobs_are_counted_and_the_gauges_go_down(providers: Providers, meter: Meter) -> None:
-    reports: list[JobReport] = []
+    reports = Reports()
     runner = Runner(
         (layer("one"), layer("two", lambda _: asyncio.sleep(60))),
         Workplace(providers, Path()),
         meter,
         concurrency=2,
     )
-    task = asyncio.create_task(runner.run(map(job, range(5)), on_end=reports.append))
+    task = asyncio.create_task(runner.run(JobList(map(job, range(5))), reports))
     while values(meter, "pipeline_layer_jobs_in_progress")["two",] < 2:
         await asyncio.sleep(0)
     task.cancel()
@@ -293,9 +307,110 @@ async def test_no_concurrency_is_refused(providers: Providers, meter: Meter) -> 
         await run(providers, meter, (), concurrency=0)
 
 
-async def test_layer_that_names_an_unknown_dependency_is_refused(providers: Providers, meter: Meter) -> None:
+async def test_dependency_that_is_not_set_up_has_no_series(providers: Providers, meter: Meter) -> None:
     async def work(_job: Job, _workplace: Workplace) -> Nothing:
         return Nothing()
 
-    with pytest.raises(KeyError, match="teapot"):
-        await run(providers, meter, (Layer("one", ("teapot",), Nothing, work),))
+    await run(providers, meter, (Layer("one", ("teapot",), Nothing, work),))
+    assert ("one", "teapot", "success") not in values(meter, "pipeline_calls_total")
+
+
+async def test_degraded_layer_makes_the_job_degraded_and_the_others_not(
+    providers: Providers, meter: Meter
+) -> None:
+    async def degrade(job: Job) -> None:
+        job.degrade("contacts are synthetic")
+
+    (report,) = await run(providers, meter, (layer("one"), layer("two", degrade), layer("three")))
+    assert (report.outcome, report.reason) == (RunOutcome.DEGRADED, "contacts are synthetic")
+    assert values(meter, "pipeline_jobs_total")["degraded",] == 1
+    runs = values(meter, "pipeline_layer_runs_total")
+    assert [runs["one", "succeeded"], runs["two", "degraded"], runs["three", "succeeded"]] == [1, 1, 1]
+
+
+async def test_job_that_failed_goes_on_at_its_failed_layer(
+    providers: Providers, meter: Meter, tmp_path: Path
+) -> None:
+    guard = Dependency("openai", meter=meter)
+    journals = Journals(tmp_path)
+    broken = (layer("one", spending(guard, 0.25)), layer("two", failing(ProviderError("x", "down"))))
+    (report,) = await run(providers, meter, broken, journals=journals)
+    assert (report.outcome, report.layer, report.cost_usd) == (RunOutcome.FAILED, "two", 0.25)
+    mended = (layer("one", failing(ZeroDivisionError())), layer("two", spending(guard, 0.5)))
+    (report,) = await run(providers, meter, mended, journals=journals)
+    assert (report.outcome, report.cost_usd) == (RunOutcome.SUCCEEDED, 0.5)
+    assert values(meter, "pipeline_job_cost_usd_sum") == {(): 0.75}
+
+
+async def test_job_that_is_done_is_not_run_or_counted_again(
+    providers: Providers, meter: Meter, tmp_path: Path
+) -> None:
+    async def degrade(job: Job) -> None:
+        job.degrade("no contacts")
+
+    await run(providers, meter, (layer("one", degrade),), journals=Journals(tmp_path))
+    never = (layer("one", failing(ZeroDivisionError())),)
+    (report,) = await run(providers, meter, never, journals=Journals(tmp_path))
+    assert (report.outcome, report.ran, report.reason) == (RunOutcome.DEGRADED, False, "no contacts")
+    assert sum(values(meter, "pipeline_jobs_total").values()) == 1
+
+
+async def test_job_that_another_process_runs_is_left_to_it(
+    providers: Providers, meter: Meter, tmp_path: Path
+) -> None:
+    others = Journals(tmp_path).open("job0")
+    (report,) = await run(providers, meter, (layer("one"),), journals=Journals(tmp_path))
+    others.close()
+    assert (report.outcome, report.ran) == (None, False)
+    assert sum(values(meter, "pipeline_jobs_total").values()) == 0
+
+
+@pytest.mark.parametrize(
+    ("error", "asked"), [(ProviderError("x", "down"), 1), (JobError("cannot be used"), 2)]
+)
+async def test_paid_answer_outlives_an_outage_but_not_a_layer_that_cannot_use_it(
+    providers: Providers, meter: Meter, tmp_path: Path, error: Exception, asked: int
+) -> None:
+    questions: list[str] = []
+
+    async def ask() -> str:
+        questions.append("question")
+        return "answer"
+
+    async def ask_then_fail(job: Job) -> None:
+        await job.once("question", ask)
+        raise error
+
+    for _ in range(2):
+        await run(providers, meter, (layer("one", ask_then_fail),), journals=Journals(tmp_path))
+    assert len(questions) == asked
+
+
+async def test_money_of_a_killed_run_is_told_by_the_next_and_wasted_if_that_fails(
+    providers: Providers, meter: Meter, tmp_path: Path
+) -> None:
+    killed = Journals(tmp_path).open("job0")
+    killed.spent_usd_by_layer = {"one": 0.25}
+    killed.record("question", "answer")
+    killed.close()
+    broken = (layer("one", failing(JobError("no"))),)
+    (report,) = await run(providers, meter, broken, journals=Journals(tmp_path))
+    assert report.cost_usd == 0.25
+    assert values(meter, "pipeline_wasted_cost_usd_total") == {("one",): 0.25}
+
+
+async def test_no_more_jobs_to_be_had_is_told_when_those_under_way_have_ended(
+    providers: Providers, meter: Meter
+) -> None:
+    class Breaking(JobList):
+        async def take(self) -> Job | None:
+            job = await super().take()
+            if job is None:
+                raise SourceError("gone")
+            return job
+
+    reports = Reports()
+    runner = Runner((layer("one"),), Workplace(providers, Path()), meter, concurrency=3)
+    with pytest.raises(SourceError, match="gone"):
+        await runner.run(Breaking(map(job, range(5))), reports)
+    assert [report.outcome for report in reports] == [RunOutcome.SUCCEEDED] * 5

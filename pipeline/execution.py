@@ -1,0 +1,142 @@
+"""One `pipeline run`, from the start of the loop to the exit status."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import sys
+import threading
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+from pipeline.jobs import Job, JobList, Journals, SourceError, find_sources, read_job
+from pipeline.jobs.files import STANDARD_INPUT, read_standard_input
+from pipeline.progress import Summary, progress
+
+if TYPE_CHECKING:
+    from pipeline.jobs import JobSource
+    from pipeline.meter import Meter
+    from pipeline.runner import Runner
+    from pipeline.settings import Settings
+
+_SOME_FAILED: Final = 1
+_KILLED_BY: Final = 128
+# A resolver's thread or a full disk can hold the interpreter up; whoever asked us to stop will not wait.
+_STOP_WITHIN_SECONDS: Final = 2.5
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunOptions:
+    """What the command line says, checked.
+
+    Attributes:
+        collection: Where jobs come from; None: from `paths`.
+        again: Run jobs anew that are done.
+        every_seconds: The pause after which all begins again; None: once is enough.
+        dask_address: The cluster's scheduler; None: the jobs run in this process.
+    """
+
+    paths: tuple[Path, ...]
+    collection: str | None
+    output: Path
+    concurrency: int
+    again: bool
+    every_seconds: float | None
+    dask_address: str | None
+
+
+class Execution:
+    """Runs rounds of jobs until they are done or a signal comes."""
+
+    def __init__(self, options: RunOptions, settings: Settings, meter: Meter) -> None:
+        self._options = options
+        self._settings = settings
+        self._meter = meter
+        self._stopped_by: int | None = None
+        self._watchdog: threading.Timer | None = None
+
+    def run(self) -> int:
+        """Returns the exit status."""
+        try:
+            return asyncio.run(self._run_until_stopped())
+        finally:
+            if self._watchdog is not None:
+                self._watchdog.cancel()
+
+    async def _run_until_stopped(self) -> int:
+        rounds = asyncio.create_task(self._rounds())
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGINT, signal.SIGTERM):
+            loop.add_signal_handler(number, self._stop, rounds, number)
+        try:
+            return await rounds
+        except asyncio.CancelledError:
+            if self._stopped_by is None:
+                raise
+            return _KILLED_BY + self._stopped_by
+
+    def _stop(self, rounds: asyncio.Task[int], number: int) -> None:
+        if self._stopped_by is not None:
+            return
+        self._stopped_by = number
+        self._watchdog = threading.Timer(_STOP_WITHIN_SECONDS, os._exit, (_KILLED_BY + number,))
+        self._watchdog.daemon = True
+        self._watchdog.start()
+        rounds.cancel()
+
+    async def _rounds(self) -> int:
+        """Run the jobs once, or again and again; the providers and what they have learnt stay."""
+        async with self._open_runner() as runner:
+            while True:
+                succeeded = await self._round(runner)
+                if self._options.every_seconds is None:
+                    return 0 if succeeded else _SOME_FAILED
+                await asyncio.sleep(self._options.every_seconds)
+
+    async def _round(self, runner: Runner) -> bool:
+        """Whether every job is done."""
+        async with self._open_source() as source:
+            summary = Summary(source.expected)
+            try:
+                with progress(summary, self._meter) as watch:
+                    await runner.run(source, watch)
+            except SourceError as error:
+                sys.stderr.write(f"pipeline run: {error}\n")
+                return False
+            finally:
+                summary.write()
+        return summary.all_done
+
+    @asynccontextmanager
+    async def _open_source(self) -> AsyncIterator[JobSource]:
+        paths = [path for path in self._options.paths if path != STANDARD_INPUT]
+        jobs = [read_standard_input(sys.stdin.buffer)] if STANDARD_INPUT in self._options.paths else []
+        sources = find_sources(paths)
+
+        def each() -> Iterator[Job]:
+            yield from jobs
+            yield from map(read_job, sources)
+
+        yield JobList(each(), len(jobs) + len(sources))
+
+    @asynccontextmanager
+    async def _open_runner(self) -> AsyncIterator[Runner]:
+        from pipeline.layers import LAYERS, Workplace
+        from pipeline.providers import Providers
+        from pipeline.runner import Runner
+
+        providers = Providers.open(self._settings, self._meter)
+        try:
+            yield Runner(
+                LAYERS,
+                Workplace(providers, self._options.output),
+                self._meter,
+                concurrency=self._options.concurrency,
+                journals=Journals(self._options.output, again=self._options.again),
+            )
+        finally:
+            await providers.close()
