@@ -40,8 +40,10 @@ class Leases:
 def _is_held(lease: str) -> bool:
     try:
         fd = os.open(lease, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
-    except OSError:
+    except FileNotFoundError:
         return False
+    except OSError:
+        return True  # not known to be dead: too many files are open, or it is not ours to read
     try:
         # Shared, so that two sidecars that look at once don't take each other for the worker.
         fcntl.flock(fd, fcntl.LOCK_SH | fcntl.LOCK_NB)

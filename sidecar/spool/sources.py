@@ -67,15 +67,14 @@ def list_sources(directory: Path) -> Sources:
     manifest = _known_manifest(directory, identity) if identity else read_manifest(directory)
     top = list(_scan(directory))
     leases = Leases.among(directory, (name for name, _ in top))
-    merged = _scan(directory / COMPACTED / manifest.generation) if manifest.generation else ()
-    files = []
+    dead = sources_in(directory / DEAD, State.DEAD)
+    moved = {source.inode for source in dead}
+    files = [
+        source
+        for source in dead
+        if source.path.name not in manifest.absorbed and not ends_with_its_worker(source.name)
+    ]
     misnamed = []
-    moved = set()
-    for name, inode in _scan(directory / DEAD):
-        source = _source(f"{directory}/{DEAD}/{name}", name_of_dead(name), State.DEAD, inode)
-        moved.add(inode)
-        if source is not None and name not in manifest.absorbed and not ends_with_its_worker(source.name):
-            files.append(source)
     for name, inode in top:
         if name.endswith(METRICS_SUFFIX) and inode not in moved:
             source = _source(f"{directory}/{name}", name, State.LIVE, inode)
@@ -83,13 +82,17 @@ def list_sources(directory: Path) -> Sources:
                 misnamed.append(directory / name)
             elif source.name.worker not in leases.dead or not ends_with_its_worker(source.name):
                 files.append(source)
-    for name, inode in merged:
-        source = _source(
-            f"{directory}/{COMPACTED}/{manifest.generation}/{name}", name, State.COMPACTED, inode
-        )
-        if source is not None:
-            files.append(source)
+    if manifest.generation is not None:
+        files += sources_in(directory / COMPACTED / manifest.generation, State.COMPACTED)
     return Sources(directory, tuple(files), tuple(misnamed), leases, manifest, identity)
+
+
+def sources_in(directory: Path, state: State) -> list[Source]:
+    """Metric files of `dead/` or of a generation, whether they count or not."""
+    found = (
+        _source(f"{directory}/{name}", name_of_dead(name), state, inode) for name, inode in _scan(directory)
+    )
+    return [source for source in found if source is not None]
 
 
 def ends_with_its_worker(name: FileName) -> bool:

@@ -1,0 +1,145 @@
+"""Which files of the spool some process could still write to: what `/proc` shows of mappings and open files.
+
+Of other applications' processes nobody holds a lease. But prometheus_client keeps its file mapped for
+writing for as long as the process lives, whoever now has its pid.
+"""
+
+from __future__ import annotations
+
+import mmap
+import os
+import re
+import stat
+from collections.abc import Collection, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+FileId = tuple[int, int]
+"""Device and inode."""
+
+_MAPPED_FOR_WRITING: Final = re.compile(
+    rb"^\S+ .w.s \S+ (?P<major>[0-9a-f]+):(?P<minor>[0-9a-f]+) (?P<inode>[1-9][0-9]*) ", re.MULTILINE
+)
+_INITIAL_PID_NAMESPACE: Final = 0xEFFFFFFC
+"""Its inode number is part of the kernel's interface (`PROC_PID_INIT_INO`)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Holders:
+    """Who held what at one look."""
+
+    held: frozenset[FileId] = frozenset()
+    """Files that a process that we see could write to."""
+    sees_all: bool = False
+    """Whether we see every process of this machine: we are in its initial pid namespace."""
+    hidden: frozenset[str] = frozenset()
+    """Pids, each in its own namespace, of processes that we see but may not look into."""
+    viewpoint: str = ""
+    """Tells one pid namespace of one boot from every other: what was seen from there can be missed there."""
+
+    def would_show(self, worker: str) -> bool:
+        """Whether a living process with this pid as its name would have been seen with its files.
+
+        A name that is no pid says nothing of which process is meant: then none may be hidden.
+        """
+        return self.sees_all and worker not in self.hidden and (worker.isdecimal() or not self.hidden)
+
+
+def look_for_holders(probe: Path, workers: Collection[str], *, proc: Path = Path("/proc")) -> Holders:
+    """Look into every process; nothing is known if what `/proc` shows of ourselves is not what is true.
+
+    Args:
+        probe: a file of ours in the spool, with at least one byte, to map for the test.
+        workers: pids to look at more closely: whether they have opened a file and not mapped it yet.
+        proc: where procfs is mounted.
+    """
+    if not _shows_files_as_they_are(probe, proc):
+        return Holders()
+    held: set[FileId] = set()
+    hidden: set[str] = set()
+    for process in _processes(proc):
+        pid = _innermost_pid(process)
+        try:
+            held |= _mapped(process)
+            if pid in workers:
+                held |= _open_for_writing(process)
+        except PermissionError:
+            hidden.add(pid)
+        except OSError:
+            continue  # it has ended
+    return Holders(frozenset(held), _sees_all(proc), frozenset(hidden), _viewpoint(proc))
+
+
+def _shows_files_as_they_are(probe: Path, proc: Path) -> bool:
+    """On some file systems the inode numbers in `maps` are others than those of `stat`."""
+    try:
+        fd = os.open(probe, os.O_RDWR | os.O_NOFOLLOW | os.O_CLOEXEC)
+    except OSError:
+        return False
+    try:
+        with mmap.mmap(fd, 1):
+            return _file_id(os.fstat(fd)) in _mapped(proc / "self")
+    except (OSError, ValueError):
+        return False
+    finally:
+        os.close(fd)
+
+
+def _sees_all(proc: Path) -> bool:
+    try:
+        # With `hidepid` a user does not even see that there is a process 1.
+        (proc / "1" / "status").read_bytes()
+        return _pid_namespace(proc) == _INITIAL_PID_NAMESPACE
+    except OSError:
+        return False
+
+
+def _viewpoint(proc: Path) -> str:
+    try:
+        boot = (proc / "sys" / "kernel" / "random" / "boot_id").read_text().strip()
+        return f"{boot}/{_pid_namespace(proc)}"
+    except OSError:
+        return ""
+
+
+def _pid_namespace(proc: Path) -> int:
+    return (proc / "self" / "ns" / "pid").stat().st_ino
+
+
+def _processes(proc: Path) -> Iterator[Path]:
+    own = str(os.getpid())
+    return (path for path in proc.iterdir() if path.name.isdecimal() and path.name != own)
+
+
+def _mapped(process: Path) -> set[FileId]:
+    return {
+        (os.makedev(int(match["major"], 16), int(match["minor"], 16)), int(match["inode"]))
+        for match in _MAPPED_FOR_WRITING.finditer((process / "maps").read_bytes())
+    }
+
+
+def _open_for_writing(process: Path) -> set[FileId]:
+    found = set()
+    for link in (process / "fd").iterdir():
+        try:
+            # The link's own permissions say how the file was opened.
+            if link.lstat().st_mode & stat.S_IWUSR:
+                found.add(_file_id(link.stat()))
+        except OSError:
+            continue  # closed since
+    return found
+
+
+def _innermost_pid(process: Path) -> str:
+    """The pid by which the process knows itself."""
+    try:
+        status = (process / "status").read_text(errors="replace")
+    except OSError:
+        return process.name
+    pids = re.search(r"^NSpid:\s.*?(\d+)$", status, re.MULTILINE)
+    return process.name if pids is None else pids[1]
+
+
+def _file_id(status: os.stat_result) -> FileId:
+    return status.st_dev, status.st_ino

@@ -1,0 +1,145 @@
+"""Find what the dead have left in a spool, and rename it aside.
+
+Our workers hold a lease while they live. Other applications' files are their dead owner's by what
+`ForeignFiles` saw. A new process may get a dead one's pid and open the file of that name between the
+look and the rename, so whoever merges looks once more who holds it.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
+from typing import Final
+
+import structlog
+
+from sidecar.spool.disk import make_directory, name_aside, sync_directory
+from sidecar.spool.files import BadFileError, parse_name
+from sidecar.spool.foreign import ForeignFile, ForeignFiles
+from sidecar.spool.holders import Holders
+from sidecar.spool.layout import DEAD, LEASE_SUFFIX, METRICS_SUFFIX, UNFINISHED_SUFFIX
+from sidecar.spool.leases import Leases
+
+log = structlog.get_logger()
+
+UNFINISHED_FOR_SECONDS: Final = 3600.0
+"""Nobody takes that long to make a file, so its maker died over it."""
+
+
+class Liveness:
+    """Who lives in one spool; the caller holds the spool's lock."""
+
+    def __init__(
+        self,
+        directory: Path,
+        *,
+        foreign_max_age_seconds: float,
+        look: Callable[[set[str]], Holders],
+        breathe: Callable[[], None] = lambda: None,
+        step: Callable[[str], None] = lambda _name: None,
+        monotonic: Callable[[], float] = time.monotonic,
+    ) -> None:
+        """Read what earlier looks have seen of other applications' files.
+
+        Args:
+            directory: the spool.
+            foreign_max_age_seconds: how long a file of a process that we can't see must stay unchanged.
+            look: who holds which file; given the workers to look at more closely.
+            breathe: called between two files; what it raises ends the run.
+            step: called after every change on the disk, with its name.
+            monotonic: the clock.
+        """
+        self._directory = directory
+        self._foreign = ForeignFiles(directory, foreign_max_age_seconds)
+        self._look = look
+        self._breathe = breathe
+        self._step = step
+        self._monotonic = monotonic
+        self._looked_at = monotonic()
+        self._told: set[Path] = set()
+
+    def move_the_dead_aside(self) -> int:
+        """Rename their files into `dead/` and remove their leases; how many files that were.
+
+        Raises:
+            OSError: the spool cannot be written.
+        """
+        with os.scandir(self._directory) as entries:
+            inodes = {entry.name: entry.inode() for entry in entries}
+        leases = Leases.among(self._directory, inodes)
+        foreign = []
+        dead = []
+        device = self._directory.stat().st_dev
+        for name in (name for name in inodes if name.endswith(METRICS_SUFFIX)):
+            try:
+                file = ForeignFile(self._directory / name, parse_name(name), (device, inodes[name]))
+            except BadFileError:
+                continue
+            if file.name.worker in leases.dead:
+                dead.append(file.path)
+            elif file.name.worker not in leases.living:
+                foreign.append(file)
+        dead += self._dead_among(foreign)
+        if dead:
+            make_directory(self._directory / DEAD)
+        moved = sum(self._move(path) for path in dead)
+        if moved:
+            # Durable before they are merged: or else a loss of power could bring them back beside the sum.
+            sync_directory(self._directory / DEAD)
+            sync_directory(self._directory)
+        for worker in leases.dead:
+            (self._directory / f"{worker}{LEASE_SUFFIX}").unlink(missing_ok=True)
+            self._step("remove lease")
+        self._remove_unfinished(inodes, leases)
+        return moved
+
+    def _dead_among(self, foreign: list[ForeignFile]) -> list[Path]:
+        now = self._monotonic()
+        since_last, self._looked_at = now - self._looked_at, now
+        holders = self._look({file.name.worker for file in foreign}) if foreign else Holders()
+        dead = self._foreign.dead(foreign, holders, since_last)
+        self._foreign.save()
+        return [file.path for file in dead]
+
+    def _move(self, path: Path) -> bool:
+        self._breathe()
+        try:
+            path.rename(self._directory / DEAD / name_aside(path.name))
+        except FileNotFoundError:
+            return False  # its own application has removed it
+        except PermissionError:
+            # In a directory with the sticky bit only the owner may; one such file must not stop the rest.
+            if path not in self._told:
+                log.warning("spool.file_not_movable", file=path.name, remedy="clear the sticky bit")
+            self._told.add(path)
+            return False
+        self._step("move aside")
+        return True
+
+    def _remove_unfinished(self, names: dict[str, int], leases: Leases) -> None:
+        for name in names:
+            worker = _worker_of_unfinished(name)
+            if worker is None or worker in leases.living:
+                continue
+            path = self._directory / name
+            with suppress(OSError):
+                age_seconds = time.time() - path.lstat().st_mtime
+                if worker in leases.dead or age_seconds > UNFINISHED_FOR_SECONDS:
+                    path.unlink()
+                    self._step("remove unfinished")
+
+
+def _worker_of_unfinished(name: str) -> str | None:
+    """Of a file or lease that a worker was making; None: the name is of something else."""
+    if not name.endswith(UNFINISHED_SUFFIX):
+        return None
+    stem = name.removesuffix(UNFINISHED_SUFFIX)
+    if stem.endswith(LEASE_SUFFIX):
+        return stem.removesuffix(LEASE_SUFFIX)
+    try:
+        return parse_name(f"{stem}{METRICS_SUFFIX}").worker
+    except BadFileError:
+        return None

@@ -1,0 +1,149 @@
+"""Set damaged files aside, and put what was last good of them in their place.
+
+One rename does both, so no counter dips. A file that is being made can look damaged for an instant:
+only what stays so for a while is set aside.
+"""
+
+from __future__ import annotations
+
+import os
+import stat
+import sys
+import time
+from collections.abc import Callable, Iterable
+from contextlib import suppress
+from pathlib import Path
+from typing import BinaryIO, Final, NamedTuple
+
+import structlog
+
+from sidecar.spool.disk import make_directory, name_aside, sync_directory, write_file
+from sidecar.spool.files import (
+    MAX_FILE_BYTES,
+    BadFileError,
+    Entry,
+    FileName,
+    MetricFile,
+    entries_in,
+    read_file,
+)
+from sidecar.spool.layout import BAD
+from sidecar.spool.metric_bytes import to_bytes
+
+log = structlog.get_logger()
+
+DAMAGED_FOR_SECONDS: Final = 30.0
+MAX_KEPT: Final = 100
+"""Damaged files that are kept to be looked at; the oldest go first."""
+
+
+class Damaged(NamedTuple):
+    """A file that could not be read."""
+
+    path: Path
+    name: FileName
+    last_good: MetricFile | None
+    """What was read of it before it went bad, if it ever was."""
+
+
+class Quarantine:
+    """The directory `bad/` of one spool; the caller holds the spool's lock."""
+
+    def __init__(
+        self,
+        directory: Path,
+        *,
+        step: Callable[[str], None] = lambda _name: None,
+        monotonic: Callable[[], float] = time.monotonic,
+    ) -> None:
+        """Touch nothing yet; `step` is called after every change on the disk, with its name."""
+        self._directory = directory
+        self._step = step
+        self._monotonic = monotonic
+        self._damaged_since: dict[tuple[Path, int], float] = {}
+
+    def set_aside(self, suspects: Iterable[Damaged]) -> int:
+        """Set aside what has been damaged for `DAMAGED_FOR_SECONDS`; how many that were.
+
+        Args:
+            suspects: files that could not be read.
+
+        Raises:
+            OSError: the spool cannot be written.
+        """
+        now = self._monotonic()
+        before, self._damaged_since = self._damaged_since, {}
+        count = 0
+        for suspect in suspects:
+            problem = _problem(suspect)
+            if problem is None:
+                continue
+            key = suspect.path, suspect.path.lstat().st_ino
+            since = self._damaged_since[key] = before.get(key, now)
+            if now - since >= DAMAGED_FOR_SECONDS:
+                del self._damaged_since[key]
+                self._set_aside(suspect, problem)
+                count += 1
+        if count:
+            self._forget_oldest()
+        return count
+
+    def _set_aside(self, damaged: Damaged, problem: str) -> None:
+        path = damaged.path
+        make_directory(self._directory / BAD)
+        aside = self._directory / BAD / name_aside(path.name)
+        entries = _readable_part(path) if damaged.last_good is None else damaged.last_good.entries
+        if entries and stat.S_ISREG(path.lstat().st_mode):
+            aside.hardlink_to(path)
+            self._step("keep damaged")
+            write_file(path, to_bytes(entries))
+            self._step("replace damaged")
+        else:
+            path.rename(aside)
+            self._step("move damaged")
+            if entries:
+                write_file(path, to_bytes(entries))
+        sync_directory(path.parent)
+        log.warning(
+            "spool.file_set_aside",
+            file=path.name,
+            problem=problem,
+            kept=str(aside.relative_to(self._directory)),
+            series_kept=len(entries),
+        )
+
+    def _forget_oldest(self) -> None:
+        kept = sorted((self._directory / BAD).iterdir(), key=lambda path: path.lstat().st_ctime_ns)
+        for path in kept[:-MAX_KEPT]:
+            if path.is_symlink() or not path.is_dir():
+                path.unlink(missing_ok=True)
+
+
+def _problem(suspect: Damaged) -> str | None:
+    """What is wrong with the file itself; None if it is well, gone, or only out of our reach now."""
+    try:
+        if not stat.S_ISREG(suspect.path.lstat().st_mode):
+            return "not a regular file"
+        _open(suspect.path).close()
+        read_file(suspect.path, suspect.name)
+    except BadFileError as error:
+        return str(error)
+    except OSError:
+        return None
+    return None
+
+
+def _readable_part(path: Path) -> tuple[Entry, ...]:
+    """The entries before the damage: better than none, where nobody has read the file before it."""
+    entries: list[Entry] = []
+    if not stat.S_ISREG(path.lstat().st_mode):
+        return ()
+    with _open(path) as file, suppress(BadFileError):
+        content = file.read(MAX_FILE_BYTES)
+        used = int.from_bytes(content[:4], sys.byteorder, signed=True)
+        entries.extend(entries_in(content[8 : max(used, 8)]))
+    return tuple(entries)
+
+
+def _open(path: Path) -> BinaryIO:
+    return os.fdopen(os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC), "rb")

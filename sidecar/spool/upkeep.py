@@ -1,0 +1,138 @@
+"""Keep a spool small and well: set damaged files aside, the dead's too, and merge these."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import time
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+from sidecar.spool.compaction import Compactor, restore_manifest
+from sidecar.spool.files import parse_name
+from sidecar.spool.holders import Holders, look_for_holders
+from sidecar.spool.layout import DEAD, LOCK, name_of_dead
+from sidecar.spool.liveness import Liveness
+from sidecar.spool.quarantine import Damaged, Quarantine
+
+
+class StoppedError(Exception):
+    """The sidecar is stopping. What is done so far is right; the next one goes on from there."""
+
+
+@dataclass(frozen=True, slots=True)
+class UpkeepReport:
+    """What one run did."""
+
+    set_aside: int
+    """Damaged files."""
+    moved: int
+    """Files whose workers were found dead."""
+    merged: int
+    """Files of the dead that the merged ones now hold."""
+    duration_seconds: float
+
+
+class Upkeep:
+    """All that is done to one spool, by one sidecar at a time."""
+
+    def __init__(
+        self,
+        directory: Path,
+        *,
+        foreign_max_age_seconds: float,
+        unreadable: Callable[[], Iterable[Damaged]] = lambda: (),
+        breathe: Callable[[], None] = lambda: None,
+        step: Callable[[str], None] = lambda _name: None,
+        look: Callable[[Path, set[str]], Holders] = look_for_holders,
+        monotonic: Callable[[], float] = time.monotonic,
+    ) -> None:
+        """Touch nothing yet.
+
+        Args:
+            directory: the spool, which need not exist yet.
+            foreign_max_age_seconds: after which an unchanged file of a process that we can't see is a
+                dead one's.
+            unreadable: what a reader could not read.
+            breathe: called between two files, to let others run; what it raises ends the run.
+            step: called after every change on the disk, with its name.
+            look: who holds which file.
+            monotonic: the clock.
+        """
+        self._directory = directory
+        self._unreadable = unreadable
+        self._look = partial(look, directory / LOCK)
+        self._monotonic = monotonic
+        self._compactor = Compactor(directory, breathe=breathe, step=step)
+        self._quarantine = Quarantine(directory, step=step, monotonic=monotonic)
+        self._make_liveness = partial(
+            Liveness,
+            directory,
+            foreign_max_age_seconds=foreign_max_age_seconds,
+            look=self._look,
+            breathe=breathe,
+            step=step,
+            monotonic=monotonic,
+        )
+        self._liveness: Liveness | None = None
+
+    def run(self) -> UpkeepReport | None:
+        """Do all that is to do now; None: there is no spool, or another sidecar is at it.
+
+        Raises:
+            OSError: the spool cannot be written.
+            StoppedError: by `breathe`.
+        """
+        started = self._monotonic()
+        with _locked(self._directory / LOCK) as is_ours:
+            if not is_ours:
+                self._liveness = None  # the other one's observations count from now on
+                return None
+            if self._liveness is None:
+                self._liveness = self._make_liveness()
+            restore_manifest(self._directory)
+            self._compactor.sweep()
+            set_aside = self._quarantine.set_aside(self._suspects())
+            moved = self._liveness.move_the_dead_aside()
+            merged = self._merge()
+        return UpkeepReport(set_aside, moved, merged, self._monotonic() - started)
+
+    def _merge(self) -> int:
+        dead = self._directory / DEAD
+        try:
+            names = [name_of_dead(path.name) for path in dead.iterdir()]
+        except FileNotFoundError:
+            return 0
+        if not names:
+            return 0
+        holders = self._look({name.removesuffix(".db").rpartition("_")[2] for name in names})
+        return self._compactor.merge(holders.held)
+
+    def _suspects(self) -> Iterable[Damaged]:
+        suspects = {suspect.path: suspect for suspect in self._unreadable()}
+        for path in self._compactor.damaged:
+            suspects.setdefault(path, Damaged(path, parse_name(name_of_dead(path.name)), None))
+        return suspects.values()
+
+
+@contextmanager
+def _locked(lock: Path) -> Iterator[bool]:
+    try:
+        fd = os.open(lock, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o640)
+    except FileNotFoundError:
+        yield False
+        return
+    try:
+        try:
+            fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            yield False
+            return
+        # One byte, for whoever looks at who holds which file to try its eyes on.
+        os.pwrite(fd, b"\n", 0)
+        yield True
+    finally:
+        os.close(fd)
