@@ -197,3 +197,29 @@ async def test_what_was_covered_elsewhere_covers_nothing_here() -> None:
     await counted.dependency.call(answer)
     assert counted.judged() == {"failure": 1, "ignored": 2, "success": 1}
     assert counted.dependency.breaker.closed
+
+
+@pytest.mark.parametrize("steps", range(6))
+async def test_cancelled_at_any_step_both_give_back_what_they_hold(steps: int) -> None:
+    counted = half_open()
+    answers: list[str] = []
+
+    async def slow() -> str:
+        await asyncio.sleep(0)
+        return "answer"
+
+    async def outer() -> None:
+        await asyncio.sleep(0)
+        answers.append(await counted.dependency.call(slow))
+        await asyncio.sleep(0)
+        answers.append("outer")
+
+    task = asyncio.create_task(counted.dependency.call(outer))
+    for _ in range(steps):
+        await asyncio.sleep(0)
+    task.cancel()
+    await asyncio.wait([task])
+    assert counted.judged().get("ignored", 0) == (0 if "outer" in answers or steps == 0 else 1)
+    assert counted.calls().get("cancelled", 0) == [0, 1, 2, 1, 0, 0][steps]
+    await counted.dependency.call(answer)
+    assert counted.dependency.breaker.closed
