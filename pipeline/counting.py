@@ -25,13 +25,13 @@ _SUCCESS: Final = BreakerOutcome.SUCCESS
 class LayerSeries:
     """The series of one layer's calls to one dependency."""
 
-    __slots__ = ("_by_model", "_dependency", "_layer", "_meter", "fallbacks", "refused", "sent", "succeeded")
+    __slots__ = ("_by_model", "_layer", "_meter", "dependency", "fallbacks", "refused", "sent", "succeeded")
 
     def __init__(self, meter: Meter, layer: str, dependency: str) -> None:
         """They exist, with 0, from now on; those with a model's name from its first answer on."""
         self._meter = meter
         self._layer = layer
-        self._dependency = dependency
+        self.dependency = dependency
         self._by_model: dict[str, _ModelSeries] = {}
         self.refused = {
             outcome: meter.counter(metrics.PIPELINE_CALLS, layer, dependency, outcome.value)
@@ -50,7 +50,7 @@ class LayerSeries:
         """`model` is the charge's, as a label."""
         series = self._by_model.get(model)
         if series is None:
-            series = self._by_model[model] = _ModelSeries(self._meter, self._layer, self._dependency, model)
+            series = self._by_model[model] = _ModelSeries(self._meter, self._layer, self.dependency, model)
         series.cost.inc(charge.usd)
         for token_type, count in charge.tokens.items():
             series.tokens[token_type].inc(count)

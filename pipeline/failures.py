@@ -98,10 +98,8 @@ def retry_after_seconds(error: BaseException, *, now: Callable[[], float] = time
         wait = getattr(error, "retry_after_seconds", None)
         # Infinite where somebody holds the breaker open: nobody knows for how long.
         return wait if isinstance(wait, int | float) and math.isfinite(wait) else None
-    headers = getattr(error, "headers", None)
-    if not isinstance(headers, Mapping):
-        headers = getattr(getattr(error, "response", None), "headers", None)
-    if not isinstance(headers, Mapping):
+    headers = headers_of(error)
+    if headers is None:
         return None
     text = str(headers.get("Retry-After") or headers.get("retry-after") or "").strip()
     if text.isascii() and text.isdigit():
@@ -110,6 +108,15 @@ def retry_after_seconds(error: BaseException, *, now: Callable[[], float] = time
         return max(0.0, email.utils.parsedate_to_datetime(text).timestamp() - now())
     except (ValueError, OverflowError):
         return None
+
+
+def headers_of(error: BaseException) -> Mapping[str, str] | None:
+    """The headers with which the provider answered; None where there was no answer."""
+    for holder in (error, getattr(error, "response", None)):
+        headers = getattr(holder, "headers", None)
+        if isinstance(headers, Mapping):
+            return headers
+    return None
 
 
 def _is_providers(error: BaseException, client_statuses: frozenset[int]) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import ClassVar
 
 from pipeline.metrics import CallOutcome, Window
@@ -53,8 +54,42 @@ class BudgetExceededError(RejectedError):
         )
 
 
+class _LedgerUnavailableError(RejectedError):
+    """Nobody knows whether the call may be made, and what is not known is refused."""
+
+    kept: ClassVar[str]
+
+    def __init__(self, dependency: str, *, retry_after_seconds: float | None = None) -> None:
+        super().__init__(dependency, retry_after_seconds)
+        self.dependency = dependency
+        self.retry_after_seconds = retry_after_seconds
+
+    def __reduce__(self) -> tuple[object, ...]:
+        return _rebuild, (type(self), self.__dict__)
+
+    def __str__(self) -> str:
+        return f"{self.dependency}: refused, as the ledger of its {self.kept} cannot be asked"
+
+
+class BudgetUnavailableError(_LedgerUnavailableError):
+    """The ledger of the budget can't be asked, and the settings say that then nothing is spent."""
+
+    outcome = CallOutcome.REJECTED_BUDGET
+    kept = "budget"
+
+
+class RateLimitUnavailableError(_LedgerUnavailableError):
+    """The ledger of the permits can't be asked, and the settings say that then nothing is sent."""
+
+    outcome = CallOutcome.REJECTED_RATE_LIMIT
+    kept = "rate limit"
+
+
 class RateLimitedError(RejectedError):
-    """No permit is left in the window, and the wait for one is longer than allowed."""
+    """No permit is left in the window, and the wait for one is longer than allowed.
+
+    `retry_after_seconds` is infinite where the call asks for more permits than a window has.
+    """
 
     outcome = CallOutcome.REJECTED_RATE_LIMIT
 
@@ -69,6 +104,10 @@ class RateLimitedError(RejectedError):
         return _rebuild, (type(self), self.__dict__)
 
     def __str__(self) -> str:
+        if math.isinf(self.retry_after_seconds):
+            return (
+                f"{self.dependency}: the call asks for more than all its {self.limit} a {self.window.value}"
+            )
         return (
             f"{self.dependency}: its {self.limit} calls a {self.window.value} are used up;"
             f" try again in {self.retry_after_seconds:.1f} s"

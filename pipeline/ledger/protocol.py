@@ -20,6 +20,9 @@ NANO_USD_PER_USD: Final = 1_000_000_000
 MAX_AMOUNT_NANO_USD: Final = 10**15
 """A million USD: the most that a budget or a call can be. Sums of many stay below 2⁶³."""
 
+MAX_PAUSE_SECONDS: Final = 3600.0
+"""A provider that asks for more is asked again after an hour."""
+
 
 class LedgerError(OSError):
     """A ledger can't be opened; `strerror` is one line that names the ledger and the remedy."""
@@ -170,7 +173,7 @@ class RateLedger(Protocol):
         """The call was not sent: as if they had never been taken, where that can still be told."""
 
     def pause(self, seconds: float) -> None:
-        """No permit for so long: the provider has asked for it. It never shortens a pause."""
+        """The provider asks for it: no permit for so long, at most `MAX_PAUSE_SECONDS`, and never sooner."""
 
     def remaining(self) -> int:
         """Permits left now, as last known; at once."""

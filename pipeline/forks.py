@@ -1,0 +1,48 @@
+"""Tells every object that holds a lock or a lease when this process forks."""
+
+from __future__ import annotations
+
+import os
+import weakref
+from typing import Protocol
+
+
+class KnowsForks(Protocol):
+    """What `before_fork` takes, one of the two others gives back."""
+
+    def before_fork(self) -> None: ...
+
+    def after_fork_in_parent(self) -> None: ...
+
+    def after_fork_in_child(self) -> None: ...
+
+
+class ForkGuard:
+    """Holds its members weakly. `after_fork_in_child` runs in the order in which they were added."""
+
+    def __init__(self) -> None:
+        self._members: weakref.WeakValueDictionary[int, KnowsForks] = weakref.WeakValueDictionary()
+        self._added = 0
+        self._held: list[KnowsForks] = []
+        os.register_at_fork(
+            before=self._before, after_in_parent=self._after_in_parent, after_in_child=self._after_in_child
+        )
+
+    def add(self, member: KnowsForks) -> None:
+        self._added += 1
+        self._members[self._added] = member
+
+    def _before(self) -> None:
+        self._held = [member for _, member in sorted(self._members.items())]
+        for member in self._held:
+            member.before_fork()
+
+    def _after_in_parent(self) -> None:
+        for member in self._held:
+            member.after_fork_in_parent()
+        self._held = []
+
+    def _after_in_child(self) -> None:
+        for member in self._held:
+            member.after_fork_in_child()
+        self._held = []
