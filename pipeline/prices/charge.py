@@ -1,0 +1,31 @@
+"""What one call cost, and whose word for it that is."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from pipeline.metrics import PriceSource, TokenType
+
+
+@dataclass(frozen=True, slots=True)
+class Charge:
+    """What one call cost. `tokens` are disjoint by type.
+
+    `table_usd` is what the price table says, where the provider reported another price or the same.
+
+    Raises:
+        ValueError: a cost or count that is negative or not finite, which no counter could take back.
+    """
+
+    usd: float
+    source: PriceSource
+    model: str
+    tokens: Mapping[TokenType, int] = field(default_factory=dict)
+    table_usd: float | None = None
+
+    def __post_init__(self) -> None:
+        for amount in (self.usd, *self.tokens.values()):
+            if not 0 <= amount < math.inf:
+                raise ValueError(f"a charge of {amount} is none; give what was spent, 0 or more")

@@ -1,0 +1,129 @@
+"""The published prices: genai-prices, imported at the first call that needs it, which takes 0.2 s.
+
+Models are looked up here and not by its own functions, which keep every name that they ever saw.
+"""
+
+from __future__ import annotations
+
+import functools
+import logging
+import math
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
+
+from pipeline.metrics import TokenType
+from pipeline.prices.usage import Flavor, Usage
+
+if TYPE_CHECKING:
+    from genai_prices.types import ModelInfo, Provider
+
+log = logging.getLogger(__name__)
+
+MAX_CALL_USD: Final = 10_000.0
+"""No single call costs more; what says so is not believed."""
+
+_MAX_MODEL_NAME_CHARS: Final = 200
+_REMEMBERED_MODELS: Final = 256
+
+
+class Rates(NamedTuple):
+    """The most that a token of the prompt and one of the answer can cost, in USD."""
+
+    input_usd: float
+    output_usd: float
+
+
+def table_price(
+    answer: Mapping[str, Any], usage: Usage, *, provider: str, model: str, flavor: Flavor
+) -> float | None:
+    """What the answer cost by the table; None where it doesn't say. Never raises."""
+    try:
+        entry = _find(provider, model)
+        if entry is None:
+            return None
+        source, info = entry
+        counted = _as_reported(source, answer, flavor) if usage.is_credible else None
+        if counted is None:
+            counted = _as_counted(usage)
+        price = info.calc_price(
+            counted,
+            source,
+            genai_request_timestamp=datetime.now(UTC),
+            price_context=_context(answer),
+        )
+        usd = float(price.total_price)
+    except ImportError:
+        return None
+    except Exception as error:  # noqa: BLE001  (a strange answer must never reach the caller's call)
+        log.debug("price.not_listed provider=%s error=%s", provider, type(error).__name__)
+        return None
+    # A listed price of 0 for a paid call is a hole in the table.
+    return usd if math.isfinite(usd) and 0 < usd <= MAX_CALL_USD else None
+
+
+def table_rates(provider: str, model: str) -> Rates | None:
+    """The model's dearest rates: of any tier, written to a cache or not. None where the table has none."""
+    try:
+        entry = _find(provider, model)
+        if entry is None:
+            return None
+        prices = entry[1].get_prices(datetime.now(UTC))
+        inputs = ("input_mtok", "cache_write_mtok", "cache_write_5m_mtok", "cache_write_1h_mtok")
+        outputs = ("output_mtok", "output_reasoning_mtok")
+        dearest = [
+            max((_dearest(getattr(prices, key, None)) for key in keys), default=0.0)
+            for keys in (inputs, outputs)
+        ]
+    except Exception as error:  # noqa: BLE001  (ImportError among them: then there is no table)
+        log.debug("price.no_rates provider=%s error=%s", provider, type(error).__name__)
+        return None
+    return Rates(*(usd / 1e6 for usd in dearest)) if dearest[0] > 0 else None
+
+
+@functools.lru_cache(maxsize=_REMEMBERED_MODELS)
+def _find(provider: str, model: str) -> tuple[Provider, ModelInfo] | None:
+    from genai_prices.data_snapshot import find_provider_by_id, get_snapshot
+
+    if not 0 < len(model) <= _MAX_MODEL_NAME_CHARS:
+        return None
+    providers = get_snapshot().providers
+    source = find_provider_by_id(providers, provider)
+    info = None if source is None else source.find_model(model, all_providers=providers)
+    return None if source is None or info is None else (source, info)
+
+
+def _as_reported(source: Provider, answer: Mapping[str, Any], flavor: Flavor) -> Any:  # noqa: ANN401
+    """With all that is priced apart: audio, hours of caching, searches. None where it can't be read."""
+    try:
+        _, counted = source.extract_usage({"usage": answer["usage"]}, api_flavor=flavor.value)
+    except (ValueError, KeyError, TypeError):
+        return None
+    return counted
+
+
+def _as_counted(usage: Usage) -> Any:  # noqa: ANN401
+    from genai_prices import Usage as TableUsage
+
+    return TableUsage(
+        input_tokens=usage.input_tokens,
+        cache_read_tokens=usage.tokens.get(TokenType.CACHE_READ, 0),
+        cache_write_tokens=usage.tokens.get(TokenType.CACHE_WRITE, 0),
+        output_tokens=usage.output_tokens,
+    )
+
+
+def _context(answer: Mapping[str, Any]) -> dict[str, str]:
+    """What a request can pay more or less for: OpenAI's and Anthropic's word for it."""
+    usage = answer.get("usage")
+    speed = usage.get("speed") if isinstance(usage, Mapping) else None
+    stated = {"service_tier": answer.get("service_tier"), "speed": speed}
+    return {key: value for key, value in stated.items() if isinstance(value, str)}
+
+
+def _dearest(price: Any) -> float:  # noqa: ANN401
+    if price is None:
+        return 0.0
+    if hasattr(price, "base"):
+        return max(float(price.base), *(float(tier.price) for tier in price.tiers))
+    return float(price)
