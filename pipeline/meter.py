@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import json
-import logging
 import os
 import threading
-import weakref
 from collections.abc import Iterable, Iterator
 from pathlib import Path
+from typing import Final
 
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily, Metric
 from prometheus_client.registry import Collector
@@ -20,10 +19,10 @@ from pipeline.definitions import (
     HistogramDefinition,
     format_bound,
 )
+from pipeline.forks import ForkGuard
+from pipeline.mirror import Mirror
 from pipeline.series import Counter, Gauge, Histogram, Value
 from pipeline.spool import WorkerSpool
-
-log = logging.getLogger(__name__)
 
 
 class Meter(Collector):
@@ -33,15 +32,14 @@ class Meter(Collector):
     """
 
     def __init__(self, spool: WorkerSpool | None = None) -> None:
-        self._spool = spool
         # Re-entrant: a signal handler may count while its own thread is counting.
         self._lock = threading.RLock()
-        self._values: dict[tuple[str, str], Value] = {}
+        self._mirror = Mirror(spool)
         self._kept_in_fork: list[Value] = []
         self._counters: dict[CounterDefinition, dict[tuple[str, ...], Counter]] = {}
         self._gauges: dict[GaugeDefinition, dict[tuple[str, ...], Gauge]] = {}
         self._histograms: dict[HistogramDefinition, dict[tuple[str, ...], Histogram]] = {}
-        _fork_guard.meters.add(self)
+        _fork_guard.add(self)
 
     @classmethod
     def spooling(cls, directory: str | os.PathLike[str]) -> Meter:
@@ -57,40 +55,42 @@ class Meter(Collector):
         with self._lock:
             series = self._counters.setdefault(definition, {})
             if label_values not in series:
-                total = self._value(definition, "counter", definition.name, label_values)
+                key = _key(definition, definition.name, label_values)
+                (total,) = self._mirror.values("counter", [key])
                 series[label_values] = Counter(self._lock, total)
-            return series[label_values]
+            found = series[label_values]
+        self._mirror.tell()
+        return found
 
     def gauge(self, definition: GaugeDefinition, *label_values: str) -> Gauge:
         """As `counter`."""
         with self._lock:
             series = self._gauges.setdefault(definition, {})
             if label_values not in series:
-                current = self._value(definition, f"gauge_{definition.mode}", definition.name, label_values)
+                key = _key(definition, definition.name, label_values)
+                (current,) = self._mirror.values(f"gauge_{definition.mode}", [key])
                 if definition.kept_in_fork:
                     self._kept_in_fork.append(current)
                 series[label_values] = Gauge(self._lock, current)
-            return series[label_values]
+            found = series[label_values]
+        self._mirror.tell()
+        return found
 
     def histogram(self, definition: HistogramDefinition, *label_values: str) -> Histogram:
         """As `counter`."""
         with self._lock:
             series = self._histograms.setdefault(definition, {})
             if label_values not in series:
-                name = definition.name
-                total = self._value(definition, "histogram", f"{name}_sum", label_values)
-                buckets = [
-                    self._value(
-                        definition,
-                        "histogram",
-                        f"{name}_bucket",
-                        label_values,
-                        {"le": format_bound(bound)},
-                    )
+                sum_key = _key(definition, f"{definition.name}_sum", label_values)
+                bucket_keys = (
+                    _key(definition, f"{definition.name}_bucket", label_values, le=format_bound(bound))
                     for bound in definition.upper_bounds
-                ]
+                )
+                total, *buckets = self._mirror.values("histogram", [sum_key, *bucket_keys])
                 series[label_values] = Histogram(self._lock, definition.upper_bounds, buckets, total)
-            return series[label_values]
+            found = series[label_values]
+        self._mirror.tell()
+        return found
 
     def collect(self) -> Iterable[Metric]:
         """This worker's families, as they are now."""
@@ -99,56 +99,26 @@ class Meter(Collector):
             return list(self._families())
 
     def _families(self) -> Iterator[Metric]:
-        for counter, counters in self._counters.items():
+        for counter, counters in list(self._counters.items()):
             counts = CounterMetricFamily(counter.family, counter.help, labels=counter.label_names)
-            for labels, one_counter in counters.items():
+            for labels, one_counter in list(counters.items()):
                 counts.add_metric(labels, one_counter.value)
             yield counts
-        for gauge, gauges in self._gauges.items():
+        for gauge, gauges in list(self._gauges.items()):
             levels = GaugeMetricFamily(gauge.name, gauge.help, labels=gauge.label_names)
-            for labels, one_gauge in gauges.items():
+            for labels, one_gauge in list(gauges.items()):
                 levels.add_metric(labels, one_gauge.value)
             yield levels
-        for histogram, histograms in self._histograms.items():
+        for histogram, histograms in list(self._histograms.items()):
             spread = HistogramMetricFamily(histogram.name, histogram.help, labels=histogram.label_names)
-            for labels, one_histogram in histograms.items():
+            for labels, one_histogram in list(histograms.items()):
                 spread.add_metric(labels, one_histogram.cumulative(), one_histogram.sum)
             yield spread
 
     def close(self) -> None:
         """Give the lease back; counting goes on in memory alone."""
         with self._lock:
-            self._leave_spool()
-
-    def _value(
-        self,
-        definition: Definition,
-        prefix: str,
-        sample: str,
-        label_values: tuple[str, ...],
-        more_labels: dict[str, str] | None = None,
-    ) -> Value:
-        labels = dict(zip(definition.label_names, label_values, strict=True)) | (more_labels or {})
-        key = json.dumps([definition.family, sample, labels, definition.help], sort_keys=True)
-        value = self._values[prefix, key] = Value()
-        self._mirror(value, prefix, key)
-        return value
-
-    def _mirror(self, value: Value, prefix: str, key: str) -> None:
-        if self._spool is None:
-            return
-        try:
-            value.mirror_in(self._spool.file(prefix), key)
-        except OSError as error:
-            # The user's call matters more than its count: from here on this series is in memory alone.
-            log.warning("spool.write_failed directory=%s reason=%s", self._spool.directory, error.strerror)
-
-    def _leave_spool(self) -> None:
-        for value in self._values.values():
-            value.detach()
-        if self._spool is not None:
-            self._spool.close()
-            self._spool = None
+            self._mirror.leave()
 
     def before_fork(self) -> None:
         """Wait until no other thread is counting, so that the child inherits a consistent state."""
@@ -162,47 +132,18 @@ class Meter(Collector):
 
         A gauge that describes what the child has inherited, such as a breaker's state, goes on.
         """
-        directory = None if self._spool is None else self._spool.directory
-        self._leave_spool()
         kept = [(value, value.amount) for value in self._kept_in_fork]
-        for value in self._values.values():
+        for value in self._mirror.all_values():
             value.amount = 0.0
         for value, amount in kept:
             value.amount = amount
-        if directory is not None:
-            try:
-                self._spool = WorkerSpool(directory)
-            except OSError as error:
-                log.warning("spool.reopen_failed directory=%s reason=%s", directory, error.strerror)
-            for (prefix, key), value in self._values.items():
-                self._mirror(value, prefix, key)
+        self._mirror.begin_anew_in_child()
         self._lock.release()
 
 
-class _ForkGuard:
-    """Tells every meter of this process about a fork."""
-
-    def __init__(self) -> None:
-        self.meters: weakref.WeakSet[Meter] = weakref.WeakSet()
-        self._held: list[Meter] = []
-        os.register_at_fork(
-            before=self._before, after_in_parent=self._after_in_parent, after_in_child=self._after_in_child
-        )
-
-    def _before(self) -> None:
-        self._held = list(self.meters)
-        for meter in self._held:
-            meter.before_fork()
-
-    def _after_in_parent(self) -> None:
-        for meter in self._held:
-            meter.after_fork_in_parent()
-        self._held = []
-
-    def _after_in_child(self) -> None:
-        for meter in self._held:
-            meter.after_fork_in_child()
-        self._held = []
+def _key(definition: Definition, sample: str, label_values: tuple[str, ...], **more_labels: str) -> str:
+    labels = dict(zip(definition.label_names, label_values, strict=True)) | more_labels
+    return json.dumps([definition.family, sample, labels, definition.help], sort_keys=True)
 
 
-_fork_guard = _ForkGuard()
+_fork_guard: Final = ForkGuard()

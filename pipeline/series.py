@@ -9,8 +9,6 @@ from bisect import bisect_left
 from pipeline.definitions import format_bound
 from pipeline.spool import SpoolFile
 
-_FLOAT_BYTES = 8
-
 
 class Value:
     """A float and, where there is a spool, the place in a file that mirrors it."""
@@ -21,14 +19,6 @@ class Value:
         self.amount = 0.0
         self.file: SpoolFile | None = None
         self.index = 0
-
-    def mirror_in(self, file: SpoolFile, key: str) -> None:
-        self.index = file.append(key) // _FLOAT_BYTES
-        self.file = file
-        self.add(0.0)
-
-    def detach(self) -> None:
-        self.file = None
 
     def add(self, amount: float) -> None:
         """Add; the caller holds the meter's lock."""

@@ -16,11 +16,14 @@ import re
 import socket
 import struct
 import time
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Final
+from typing import Final, NamedTuple
 
 _INITIAL_BYTES: Final = 1 << 16
 _HEADER_BYTES: Final = 8
+_FLOAT_BYTES: Final = 8
+_UNFINISHED: Final = ".new"
 _LENGTH: Final = struct.Struct("i")
 _VALUE: Final = struct.Struct("dd")
 
@@ -46,93 +49,99 @@ class SpoolFile:
         """
         self._size = _INITIAL_BYTES
         self._used = _HEADER_BYTES
-        unfinished = path.with_suffix(".new")
+        unfinished = path.with_suffix(_UNFINISHED)
         self._fd = os.open(unfinished, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o640)
         try:
             # Space is allocated, not left sparse: a write to a hole on a full disk would kill the process.
             os.posix_fallocate(self._fd, 0, self._size)
-            self.buffer = mmap.mmap(self._fd, self._size)
-            self._map_values()
-            self._write_used()
+            self._map()
+            self._write_used(self._used)
             unfinished.rename(path)
         except BaseException:
             os.close(self._fd)
             unfinished.unlink(missing_ok=True)
             raise
 
-    def append(self, key: str) -> int:
-        """Add an entry of value 0 and return the offset of its value.
+    def append(self, keys: Sequence[str]) -> list[int]:
+        """Add an entry of value 0 for each key, all of them or none; the indexes of their values.
 
         Raises:
             OSError: the disk is full; the file stays as it was.
         """
-        encoded = key.encode()
-        padded = encoded + b" " * (8 - (len(encoded) + _LENGTH.size) % 8)
-        entry = _LENGTH.pack(len(encoded)) + padded + _VALUE.pack(0.0, 0.0)
-        self._grow_to(self._used + len(entry))
-        self.buffer[self._used : self._used + len(entry)] = entry
-        self._used += len(entry)
-        self._write_used()
-        return self._used - _VALUE.size
+        added = bytearray()
+        indexes = []
+        for key in keys:
+            encoded = key.encode()
+            added += _LENGTH.pack(len(encoded)) + encoded + b" " * (8 - (len(encoded) + _LENGTH.size) % 8)
+            indexes.append((self._used + len(added)) // _FLOAT_BYTES)
+            added += _VALUE.pack(0.0, 0.0)
+        used = self._used + len(added)
+        self._grow_to(used)
+        self._buffer[self._used : used] = added
+        self._used = used
+        # They count from here on: a reader sees no half of a histogram, nor a key without its end.
+        self._write_used(used)
+        return indexes
 
     def close(self) -> None:
-        self.values.release()
-        self.buffer.close()
+        self._unmap()
         os.close(self._fd)
 
-    def _map_values(self) -> None:
+    def _map(self) -> None:
+        self._buffer = mmap.mmap(self._fd, self._size)
+        self.values: memoryview[float] = memoryview(self._buffer).cast("d")
         """The file as float64s. To set one is one store, where a reader sees the old or the new value."""
-        self.values: memoryview[float] = memoryview(self.buffer).cast("d")
+
+    def _unmap(self) -> None:
+        self.values.release()
+        self._buffer.close()
 
     def _grow_to(self, size: int) -> None:
         grown = self._size
         while grown < size:
             grown *= 2
-        if grown != self._size:
-            os.posix_fallocate(self._fd, self._size, grown - self._size)
-            self.values.release()  # or else the map could not be resized
-            self.buffer.resize(grown)
-            self._size = grown
-            self._map_values()
+        if grown == self._size:
+            return
+        os.posix_fallocate(self._fd, self._size, grown - self._size)
+        # Mapped anew before the old map goes: a signal handler may count at any moment.
+        old_values, old_buffer, old_size = self.values, self._buffer, self._size
+        self._size = grown
+        try:
+            self._map()
+        except BaseException:
+            self._size = old_size
+            raise
+        old_values.release()
+        old_buffer.close()
 
-    def _write_used(self) -> None:
-        self.buffer[: _LENGTH.size] = _LENGTH.pack(self._used)
+    def _write_used(self, used: int) -> None:
+        self._buffer[: _LENGTH.size] = _LENGTH.pack(used)
 
 
 class WorkerSpool:
     """The files and the lease of one worker."""
 
-    def __init__(self, directory: Path) -> None:
-        """Take a lease in `directory`, which is created if its parent exists.
+    def __init__(self, directory: Path, *, at_once: bool = True) -> None:
+        """Take a lease in `directory`, which is created if its parent exists; or take it with the first file.
 
         Raises:
             SpoolError: the directory cannot be made or written.
         """
         self.directory = directory
-        self.worker = worker_id()
         self._files: dict[str, SpoolFile] = {}
-        try:
-            directory.mkdir(mode=0o750, exist_ok=True)
-            self._lease_fd = os.open(
-                directory / f"{self.worker}.lease", os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o640
-            )
-        except OSError as error:
-            raise SpoolError(
-                error.errno,
-                f"spool {directory}: {os.strerror(error.errno or errno.EIO)};"
-                " make it a directory that this user can write, or unset SIDECAR_SPOOL",
-            ) from error
-        fcntl.flock(self._lease_fd, fcntl.LOCK_EX)
+        self._lease: _Lease | None = _take_lease(directory) if at_once else None
 
     def file(self, prefix: str) -> SpoolFile:
         """The worker's file for `counter`, `histogram` or `gauge_<mode>`.
 
         Raises:
-            OSError: as for `SpoolFile`.
+            OSError: as for `SpoolFile`, and as for the lease.
         """
         existing = self._files.get(prefix)
         if existing is None:
-            existing = SpoolFile(self.directory / f"{prefix}_{self.worker}.db")
+            if self._lease is None:
+                self._lease = _take_lease(self.directory)
+            existing = SpoolFile(self.directory / f"{prefix}_{self._lease.worker}.db")
             self._files[prefix] = existing
         return existing
 
@@ -144,4 +153,41 @@ class WorkerSpool:
         for file in self._files.values():
             file.close()
         self._files.clear()
-        os.close(self._lease_fd)
+        if self._lease is not None:
+            os.close(self._lease.fd)
+            self._lease = None
+
+
+class _Lease(NamedTuple):
+    worker: str
+    fd: int
+    """Holds the lock."""
+
+
+def _take_lease(directory: Path) -> _Lease:
+    """A lease for a new worker.
+
+    It is locked before it has its name: one that is free is a dead one's.
+
+    Raises:
+        SpoolError: the directory cannot be made or written.
+    """
+    worker = worker_id()
+    unfinished = directory / f"{worker}.lease{_UNFINISHED}"
+    try:
+        directory.mkdir(mode=0o750, exist_ok=True)
+        fd = os.open(unfinished, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o640)
+        try:
+            fcntl.flock(fd, fcntl.LOCK_EX)
+            unfinished.rename(directory / f"{worker}.lease")
+        except BaseException:
+            os.close(fd)
+            unfinished.unlink(missing_ok=True)
+            raise
+    except OSError as error:
+        raise SpoolError(
+            error.errno,
+            f"spool {directory}: {os.strerror(error.errno or errno.EIO)};"
+            " make it a directory that this user can write, or unset SIDECAR_SPOOL",
+        ) from error
+    return _Lease(worker, fd)

@@ -126,12 +126,45 @@ def test_a_forked_child_shows_the_breaker_it_inherited(tmp_path: Path) -> None:
     running.set(3)
     child = os.fork()
     if child == 0:
-        os._exit(0 if (state.value, running.value) == (1, 0) else 1)
+        inherited = state.value, running.value
+        running.inc()
+        os._exit(0 if inherited == (1, 0) else 1)
     assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
     registry = served_by_prometheus_client(tmp_path)
     assert (
         registry.get_sample_value("circuit_breaker_state", {"dependency": "openrouter", "state": "open"}) == 2
     )
+    meter.close()
+
+
+def test_a_forked_child_that_never_counts_leaves_no_trace(tmp_path: Path) -> None:
+    meter = Meter.spooling(tmp_path)
+    use_every_type(meter)
+    before = sorted(tmp_path.iterdir())
+    child = os.fork()
+    if child == 0:
+        meter.counter(metrics.PIPELINE_JOBS, "failed")
+        os._exit(0)
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+    assert sorted(tmp_path.iterdir()) == before
+    meter.close()
+
+
+def test_a_forked_child_has_every_series_in_its_files_from_its_first_count_on(tmp_path: Path) -> None:
+    meter = Meter.spooling(tmp_path)
+    use_every_type(meter)
+    child = os.fork()
+    if child == 0:
+        gauge = meter.gauge(metrics.PIPELINE_LAST_PROGRESS)
+        gauge.set(7)
+        use_every_type(meter)
+        os._exit(0)
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+    registry = served_by_prometheus_client(tmp_path)
+    assert registry.get_sample_value("pipeline_last_progress_timestamp_seconds") == 7
+    labels = {"layer": "none", "dependency": "openrouter"}
+    assert registry.get_sample_value("pipeline_call_duration_seconds_count", labels) == 6
+    assert registry.get_sample_value("pipeline_calls_total", labels | {"outcome": "success"}) == 6
     meter.close()
 
 
@@ -147,6 +180,29 @@ def test_a_half_read_collection_holds_nobody_up() -> None:
     assert counter.value == 1
 
 
+def test_a_disk_that_fills_up_leaves_no_half_of_a_histogram(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    meter = Meter.spooling(tmp_path)
+    meter.histogram(metrics.PIPELINE_CALL_DURATION, "none", "d0")
+    allocate = os.posix_fallocate
+
+    def nearly_full(fd: int, offset: int, length: int) -> None:
+        if offset:
+            raise OSError(28, "No space left on device")
+        allocate(fd, offset, length)
+
+    monkeypatch.setattr(os, "posix_fallocate", nearly_full)
+    for number in range(200):
+        meter.histogram(metrics.PIPELINE_CALL_DURATION, "none", f"d{number}").observe(1)
+    families = served_by_prometheus_client(tmp_path).collect()
+    samples = [sample for family in families for sample in family.samples]
+    names = {sample.labels["dependency"] for sample in samples}
+    assert 1 < len(names) < 200
+    assert len(samples) == len(names) * (len(metrics.PIPELINE_CALL_DURATION.upper_bounds) + 2)
+    meter.close()
+
+
 def test_a_full_disk_costs_the_count_not_the_call(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -157,8 +213,9 @@ def test_a_full_disk_costs_the_count_not_the_call(
 
     monkeypatch.setattr(os, "posix_fallocate", full)
     counter = meter.counter(metrics.PIPELINE_JOBS, "failed")
+    meter.histogram(metrics.PIPELINE_JOB_DURATION).observe(1)
     counter.inc()
     assert counter.value == 1
-    assert "No space left on device" in caplog.text
+    assert caplog.text.count("No space left on device") == 1
     assert list(tmp_path.glob("*.new")) == []
     meter.close()
