@@ -30,6 +30,7 @@ from sidecar.registry import Registry
 from sidecar.reload import ConfigSource, Reloader
 from sidecar.scheduler import Scheduler
 from sidecar.spending import watch_spending
+from sidecar.spool.keeping import keep_spool
 from sidecar.watch import Watch
 from sidecar.web import PATHS, Routes
 
@@ -56,7 +57,7 @@ class Sidecar:
         Dependencies that it leaves as they were keep state and schedule; those that it drops lose their
         series; those that it changes keep counters, streaks and history.
         """
-        for key in ("listen", "spool"):
+        for key in ("listen", "spool", "spool_foreign_max_age_seconds"):
             if getattr(config, key) != getattr(self.config, key):
                 log.warning("config.needs_restart", key=key)
         self._redactor.learn(config)
@@ -133,6 +134,16 @@ async def serving(
         await sidecar.apply(config)
         sidecar.registry.service.config_loaded(time.time())
         await stack.enter_async_context(_task(watch_lag(sidecar.registry.service.event_loop_lagged)))
+        if sidecar.registry.spool is not None and config.spool is not None:
+            service = sidecar.registry.service
+            kept = keep_spool(
+                config.spool,
+                sidecar.registry.spool,
+                foreign_max_age_seconds=config.spool_foreign_max_age_seconds,
+                on_run=service.spool_kept,
+                on_failure=service.spool_not_kept,
+            )
+            await stack.enter_async_context(_task(kept))
         await stack.enter_async_context(_task(watch_spending(sidecar.documents, sidecar.recent.spending)))
         if config.prometheus_url is not None:
             recalled = recall_latencies(str(config.prometheus_url), sidecar.recent.latencies)

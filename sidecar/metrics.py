@@ -120,5 +120,22 @@ SIDECAR_SPOOL_FILES = GaugeDefinition(
 SIDECAR_SPOOL_UNREADABLE_FILES = GaugeDefinition(
     name="sidecar_spool_unreadable_files", help="Metric files that could not be read in the last collection."
 )
+SIDECAR_SPOOL_BYTES = GaugeDefinition(
+    name="sidecar_spool_bytes", help="Space on disk that the spool takes, with all that was set aside."
+)
+SIDECAR_SPOOL_QUARANTINED_FILES = CounterDefinition(
+    name="sidecar_spool_quarantined_files_total", help="Damaged metric files that were set aside."
+)
+SIDECAR_SPOOL_COMPACTED_FILES = CounterDefinition(
+    name="sidecar_spool_compacted_files_total", help="Metric files of dead workers that were merged."
+)
+SIDECAR_SPOOL_COMPACTION_DURATION = HistogramDefinition(
+    name="sidecar_spool_compaction_duration_seconds",
+    help="Time of every look for dead workers, and of merging what they left.",
+    buckets=(0.001, 0.005, 0.025, 0.1, 0.5, 2.5, 10.0),
+)
+SIDECAR_SPOOL_COMPACTION_FAILURES = CounterDefinition(
+    name="sidecar_spool_compaction_failures_total", help="Compactions that the disk or its permissions ended."
+)
 
 METRICS = catalogue(globals())

@@ -124,6 +124,14 @@ class Config(BaseModel):
     spool: Path | None = Field(
         default=None, description="Directory the workers write their metrics to; null: there is none."
     )
+    spool_foreign_max_age_seconds: float = Field(
+        default=86_400.0,
+        gt=0,
+        le=31_536_000,
+        allow_inf_nan=False,
+        description="After so long without a change, a file in the spool counts as left by the dead if it is "
+        "of another application, whose processes the sidecar can't see.",
+    )
     interval_seconds: Seconds = Field(
         default=30.0, description="Time between two runs, for every dependency that gives none itself."
     )

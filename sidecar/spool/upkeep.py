@@ -6,10 +6,11 @@ import fcntl
 import os
 import time
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from typing import Final
 
 from sidecar.spool.compaction import Compactor, restore_manifest
 from sidecar.spool.files import parse_name
@@ -17,6 +18,9 @@ from sidecar.spool.holders import Holders, look_for_holders
 from sidecar.spool.layout import DEAD, LOCK, name_of_dead
 from sidecar.spool.liveness import Liveness
 from sidecar.spool.quarantine import Damaged, Quarantine
+
+_BLOCK_BYTES: Final = 512
+"""Of `st_blocks`, whatever the file system's own blocks are."""
 
 
 class StoppedError(Exception):
@@ -33,6 +37,8 @@ class UpkeepReport:
     """Files whose workers were found dead."""
     merged: int
     """Files of the dead that the merged ones now hold."""
+    spool_bytes: int
+    """On disk, after it."""
     duration_seconds: float
 
 
@@ -98,7 +104,8 @@ class Upkeep:
             set_aside = self._quarantine.set_aside(self._suspects())
             moved = self._liveness.move_the_dead_aside()
             merged = self._merge()
-        return UpkeepReport(set_aside, moved, merged, self._monotonic() - started)
+            spool_bytes = bytes_on_disk(self._directory)
+        return UpkeepReport(set_aside, moved, merged, spool_bytes, self._monotonic() - started)
 
     def _merge(self) -> int:
         dead = self._directory / DEAD
@@ -116,6 +123,19 @@ class Upkeep:
         for path in self._compactor.damaged:
             suspects.setdefault(path, Damaged(path, parse_name(name_of_dead(path.name)), None))
         return suspects.values()
+
+
+def bytes_on_disk(directory: Path) -> int:
+    """What the files of a directory take, and those of the directories in it; links are not followed."""
+    total = 0
+    with suppress(FileNotFoundError), os.scandir(directory) as entries:
+        for entry in entries:
+            if entry.is_dir(follow_symlinks=False):
+                total += bytes_on_disk(Path(entry.path))
+            else:
+                with suppress(FileNotFoundError):
+                    total += entry.stat(follow_symlinks=False).st_blocks * _BLOCK_BYTES
+    return total
 
 
 @contextmanager

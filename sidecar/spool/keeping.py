@@ -1,0 +1,93 @@
+"""The spool's upkeep again and again, beside the event loop."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Final
+
+import structlog
+
+from sidecar.spool.files import BadFileError, parse_name
+from sidecar.spool.layout import name_of_dead
+from sidecar.spool.quarantine import Damaged
+from sidecar.spool.reader import SpoolReader
+from sidecar.spool.upkeep import StoppedError, Upkeep, UpkeepReport
+
+log = structlog.get_logger()
+
+EVERY_SECONDS: Final = 10.0
+"""Often: while nobody dies it is cheap, and some processes are known dead only if they were seen alive."""
+_WORK_SECONDS: Final = 0.002
+_REST_SECONDS: Final = 0.001
+
+
+class Turns:
+    """Called in a thread between two pieces of work, it lets the others run, and ends the work when told."""
+
+    def __init__(self) -> None:
+        self._stopping = threading.Event()
+        self._since = time.perf_counter()
+
+    def __call__(self) -> None:
+        """Rest for a moment after some work.
+
+        Raises:
+            StoppedError: after `stop`.
+        """
+        if time.perf_counter() - self._since >= _WORK_SECONDS:
+            # Not `sleep(0)`: a thread that asks for the interpreter back at once mostly gets it.
+            self._stopping.wait(_REST_SECONDS)
+            self._since = time.perf_counter()
+        if self._stopping.is_set():
+            raise StoppedError
+
+    def stop(self) -> None:
+        self._stopping.set()
+
+
+async def keep_spool(
+    directory: Path,
+    reader: SpoolReader,
+    *,
+    foreign_max_age_seconds: float,
+    on_run: Callable[[UpkeepReport], None],
+    on_failure: Callable[[], None],
+) -> None:
+    """Keep the spool until cancelled; a run that is cancelled ends between two files."""
+    turns = Turns()
+    upkeep = Upkeep(
+        directory,
+        foreign_max_age_seconds=foreign_max_age_seconds,
+        unreadable=lambda: damaged_files(reader),
+        breathe=turns,
+    )
+    told = ""
+    try:
+        while True:
+            try:
+                report = await asyncio.to_thread(upkeep.run)
+                told = ""
+                if report is not None:
+                    on_run(report)
+            except OSError as error:
+                on_failure()
+                if told != str(error):
+                    told = str(error)
+                    log.warning("spool.upkeep_failed", directory=str(directory), problem=told)
+            await asyncio.sleep(EVERY_SECONDS)
+    finally:
+        turns.stop()
+
+
+def damaged_files(reader: SpoolReader) -> Iterator[Damaged]:
+    """What the reader can't read now. Its look keeps what is last good fresh while nobody scrapes."""
+    for bad in reader.read().bad:
+        try:
+            name = parse_name(name_of_dead(bad.path.name))
+        except BadFileError:
+            continue  # no file of ours to judge
+        yield Damaged(bad.path, name, reader.last_good(bad.path))
