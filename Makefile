@@ -30,6 +30,7 @@ check: $(READY) ## lint, format, types, generated files
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/python -m sidecar.metrics_page --check
+	$(BIN)/python -m dashboards.generate --check
 
 format: $(READY) ## let ruff mend what it can
 	$(BIN)/ruff check --fix .
@@ -37,6 +38,7 @@ format: $(READY) ## let ruff mend what it can
 
 generate: $(READY) ## write the generated files anew
 	$(BIN)/python -m sidecar.metrics_page
+	$(BIN)/python -m dashboards.generate
 
 bench: $(READY) ## the benchmarks, us and the peers side by side
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[bench]'

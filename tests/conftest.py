@@ -8,12 +8,13 @@ from hypothesis import settings
 
 HERE = Path(__file__).parent
 RUN_APART = (
+    HERE / "dashboards" / "grafana",
     HERE / "e2e",
     HERE / "pipeline" / "demo",
     HERE / "pipeline" / "providers",
     HERE / "sidecar" / "probes",
 )
-"""Tests of whole processes and real servers, and of what talks to servers over sockets of its own."""
+"""Tests of whole processes and real servers, of what talks to servers over sockets, of heavy libraries."""
 
 
 # No deadline: a busy machine is no defect.

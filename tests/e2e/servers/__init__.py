@@ -1,5 +1,6 @@
 """Real servers for the end-to-end tests: a file for each kind."""
 
+from tests.e2e.servers.alertmanager import Alertmanager
 from tests.e2e.servers.mongodb import FerretDB, Mongod, MongoServer, mongodb_server
 from tests.e2e.servers.ours import Demo, Sidecar, StandIn
 from tests.e2e.servers.process import (
@@ -14,6 +15,7 @@ from tests.e2e.servers.process import (
 from tests.e2e.servers.prometheus import Prometheus, Sample
 
 __all__ = [
+    "Alertmanager",
     "Demo",
     "FerretDB",
     "MongoServer",

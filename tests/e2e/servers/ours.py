@@ -125,8 +125,10 @@ class Demo(Sidecar):
 
     name = "demo"
 
-    def __init__(self, directory: Path, *, port: int | None = None) -> None:
-        super().__init__(directory, "", port=port)
+    def __init__(
+        self, directory: Path, *, variables: Mapping[str, str] | None = None, port: int | None = None
+    ) -> None:
+        super().__init__(directory, "", variables=variables, port=port)
 
     def command(self) -> list[str]:
         return [sys.executable, "-m", "sidecar", "demo", "--listen", f"127.0.0.1:{self.port}"]

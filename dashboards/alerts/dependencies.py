@@ -1,0 +1,105 @@
+"""Dependencies as the probes see them."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from dashboards.projection import quota_in_a_day
+from dashboards.queries import EVERYWHERE, highest, lowest
+from dashboards.rules import Alert, Group, Severity
+from sidecar import metrics
+
+_DAY_SECONDS: Final = 86_400
+
+# With several sidecars a dependency is down when none of them reaches it.
+_UP = highest(EVERYWHERE.series(metrics.PROBE_SUCCESS), "dependency")
+_CRITICAL = EVERYWHERE.series(metrics.DEPENDENCY_INFO, critical="true")
+_REASON = (
+    "{{ range query (printf `"
+    + EVERYWHERE.series(metrics.PROBE_FAILURE_REASON).replace("}", "")
+    + '{dependency="%s"} == 1` $labels.dependency) }} ({{ .Labels.reason }}){{ end }}'
+)
+_LEFT_SECONDS = f"{lowest(EVERYWHERE.series(metrics.PROBE_SSL_EARLIEST_CERT_EXPIRY), 'dependency')} - time()"
+
+DEPENDENCIES: Final = Group(
+    "pipeline-dependencies",
+    alerts=(
+        Alert(
+            name="CriticalProbeDown",
+            expression=f"{_UP} == 0 and on (dependency) {_CRITICAL}",
+            hold_seconds=120,
+            severity=Severity.CRITICAL,
+            summary="{{ $labels.dependency }} is down, and nothing works without it",
+            description=f"Every probe of {{{{ $labels.dependency }}}} has failed for two minutes{_REASON}.",
+        ),
+        Alert(
+            name="ProbeDown",
+            expression=f"{_UP} == 0 unless on (dependency) {_CRITICAL}",
+            hold_seconds=120,
+            severity=Severity.WARNING,
+            summary="{{ $labels.dependency }} is down",
+            description=f"Every probe of {{{{ $labels.dependency }}}} has failed for two minutes{_REASON}.",
+        ),
+        Alert(
+            name="ProbeFlapping",
+            expression=(
+                f"{highest(f'changes({EVERYWHERE.series(metrics.PROBE_SUCCESS)}[15m])', 'dependency')} > 5"
+            ),
+            hold_seconds=120,
+            severity=Severity.WARNING,
+            summary="{{ $labels.dependency }} comes and goes",
+            description=(
+                "The probe of {{ $labels.dependency }} changed between success and failure "
+                "{{ $value }} times in 15 minutes."
+            ),
+        ),
+        Alert(
+            name="ProbeStale",
+            expression=(
+                f"time() - {highest(EVERYWHERE.series(metrics.PROBE_LAST_RUN), 'dependency')} "
+                f"> 3 * {highest(EVERYWHERE.series(metrics.PROBE_INTERVAL), 'dependency')}"
+            ),
+            hold_seconds=120,
+            severity=Severity.WARNING,
+            summary="Nothing new is known of {{ $labels.dependency }}",
+            description=(
+                "The probe of {{ $labels.dependency }} last ended {{ $value | humanizeDuration }} ago, "
+                "more than three of its intervals."
+            ),
+        ),
+        Alert(
+            name="CertificateExpiresSoon",
+            expression=f"{_LEFT_SECONDS} < {20 * _DAY_SECONDS}",
+            hold_seconds=600,
+            severity=Severity.WARNING,
+            summary="A certificate of {{ $labels.dependency }} expires within 20 days",
+            description="It expires in {{ $value | humanizeDuration }}.",
+        ),
+        Alert(
+            name="CertificateExpiresVerySoon",
+            expression=f"{_LEFT_SECONDS} < {3 * _DAY_SECONDS}",
+            hold_seconds=600,
+            severity=Severity.CRITICAL,
+            summary="A certificate of {{ $labels.dependency }} expires within 3 days",
+            description="It expires in {{ $value | humanizeDuration }}.",
+        ),
+        Alert(
+            name="QuotaNearEnd",
+            expression=f"{lowest(quota_in_a_day(EVERYWHERE), 'dependency', 'unit')} < 0",
+            hold_seconds=1800,
+            severity=Severity.WARNING,
+            summary="{{ $labels.dependency }} runs out of {{ $labels.unit }} within a day",
+            description="At the pace of the last six hours nothing is left of the provider's quota tomorrow.",
+        ),
+        Alert(
+            name="QuotaSpent",
+            expression=(
+                f"{lowest(EVERYWHERE.series(metrics.DEPENDENCY_QUOTA_REMAINING), 'dependency', 'unit')} <= 0"
+            ),
+            hold_seconds=300,
+            severity=Severity.CRITICAL,
+            summary="{{ $labels.dependency }} has no {{ $labels.unit }} left",
+            description="The provider says that {{ $value }} {{ $labels.unit }} are left.",
+        ),
+    ),
+)

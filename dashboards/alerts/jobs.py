@@ -1,0 +1,50 @@
+"""Jobs and layers."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from dashboards.queries import EVERYWHERE, highest, share, total
+from dashboards.rules import Alert, Group, Recording, Severity
+from pipeline.metrics import (
+    PIPELINE_JOBS_IN_PROGRESS,
+    PIPELINE_LAST_PROGRESS,
+    PIPELINE_LAYER_RUNS,
+    RunOutcome,
+)
+
+MIN_LAYER_RUNS: Final = 5
+"""With fewer runs in five minutes a ratio says nothing."""
+
+_RUNS = total(EVERYWHERE.increase(PIPELINE_LAYER_RUNS, "5m"), "layer")
+_FAILED = total(EVERYWHERE.increase(PIPELINE_LAYER_RUNS, "5m", outcome=RunOutcome.FAILED), "layer")
+_FAILURE_RATIO = Recording("layer:pipeline_layer_failures:ratio_increase5m", share(_FAILED, _RUNS))
+_SINCE_PROGRESS = f"time() - {highest(EVERYWHERE.series(PIPELINE_LAST_PROGRESS), 'job', 'instance')}"
+_RUNNING = total(EVERYWHERE.series(PIPELINE_JOBS_IN_PROGRESS), "job", "instance")
+
+JOBS: Final = Group(
+    "pipeline-jobs",
+    recordings=(_FAILURE_RATIO,),
+    alerts=(
+        Alert(
+            name="LayerFailureRatioHigh",
+            expression=f"{_FAILURE_RATIO.name} > 0.1 and on (layer) {_RUNS} >= {MIN_LAYER_RUNS}",
+            hold_seconds=300,
+            severity=Severity.WARNING,
+            summary="The layer {{ $labels.layer }} fails often",
+            description=(
+                "{{ $value | humanizePercentage }} of the runs of {{ $labels.layer }} in five minutes failed."
+            ),
+        ),
+        # Progress within the last five minutes starts the clock anew, and so does a worker that begins
+        # after a quiet night: together with `hold_seconds` these are thirty minutes.
+        Alert(
+            name="JobStuck",
+            expression=f"{_SINCE_PROGRESS} > 300 and on (job, instance) {_RUNNING} > 0",
+            hold_seconds=1500,
+            severity=Severity.WARNING,
+            summary="Jobs beside {{ $labels.instance }} run and get nowhere",
+            description=("Jobs are in progress, but no layer has ended for {{ $value | humanizeDuration }}."),
+        ),
+    ),
+)

@@ -1,0 +1,56 @@
+"""The budget and the rate limits."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from dashboards.projection import budget_at_period_end
+from dashboards.queries import EVERYWHERE, highest, lowest
+from dashboards.rules import Alert, Group, Severity
+from pipeline import metrics
+
+_LIMIT = EVERYWHERE.series(metrics.PIPELINE_BUDGET_LIMIT)
+_SPENT = EVERYWHERE.series(metrics.PIPELINE_BUDGET_SPENT)
+_WARN_RATIO = EVERYWHERE.series(metrics.PIPELINE_BUDGET_WARN_RATIO)
+_PERMITS = EVERYWHERE.series(metrics.PIPELINE_RATE_LIMIT_LIMIT)
+_PERMITS_LEFT = EVERYWHERE.series(metrics.PIPELINE_RATE_LIMIT_REMAINING)
+
+# Machines that share a budget all tell of it: `max` makes one alert of them.
+LIMITS: Final = Group(
+    "pipeline-limits",
+    alerts=(
+        Alert(
+            name="BudgetWarning",
+            expression=highest(f"{_SPENT} >= {_LIMIT} * {_WARN_RATIO} unless {_SPENT} >= {_LIMIT}"),
+            severity=Severity.WARNING,
+            summary="The budget is nearly spent",
+            description='{{ $value | printf "%.2f" }} USD are spent, more than the share to warn at.',
+        ),
+        Alert(
+            name="BudgetSpent",
+            expression=highest(f"{_SPENT} >= {_LIMIT}"),
+            severity=Severity.CRITICAL,
+            summary="The budget is spent",
+            description=(
+                '{{ $value | printf "%.2f" }} USD are spent, all that the period allows. '
+                "Where the budget is enforced, paid calls are refused until it ends."
+            ),
+        ),
+        Alert(
+            name="BudgetRunsOut",
+            expression=highest(f"{budget_at_period_end(EVERYWHERE)} >= {_LIMIT} unless {_SPENT} >= {_LIMIT}"),
+            hold_seconds=1800,
+            severity=Severity.WARNING,
+            summary="The budget will not last until the period ends",
+            description='At this pace {{ $value | printf "%.2f" }} USD will be spent when the period ends.',
+        ),
+        Alert(
+            name="RateLimitNearEnd",
+            expression=f"{lowest(f'{_PERMITS_LEFT} / {_PERMITS}', 'dependency', 'window')} <= 0.1",
+            hold_seconds=300,
+            severity=Severity.WARNING,
+            summary="Nearly no calls to {{ $labels.dependency }} are left in this {{ $labels.window }}",
+            description="{{ $value | humanizePercentage }} of the permits of the window are left.",
+        ),
+    ),
+)

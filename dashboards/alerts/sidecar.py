@@ -1,0 +1,54 @@
+"""The sidecar itself: who watches must be watched."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from dashboards.queries import EVERYWHERE, ScrapeSeries
+from dashboards.rules import Alert, Group, Severity
+from sidecar import metrics
+
+_UNREADABLE = EVERYWHERE.series(metrics.SIDECAR_SPOOL_UNREADABLE_FILES)
+# `unless … offset`: what was set aside before the first scrape has grown from nothing.
+_SET_ASIDE = EVERYWHERE.series(metrics.SIDECAR_SPOOL_QUARANTINED_FILES)
+
+SIDECAR: Final = Group(
+    "pipeline-sidecar",
+    alerts=(
+        Alert(
+            name="SidecarDown",
+            expression=f"{EVERYWHERE.scrape(ScrapeSeries.UP)} == 0",
+            hold_seconds=120,
+            severity=Severity.CRITICAL,
+            summary="The sidecar {{ $labels.instance }} cannot be scraped",
+            description="Nothing is known of the dependencies and jobs that it watches.",
+        ),
+        Alert(
+            name="SidecarAbsent",
+            expression=f"absent({EVERYWHERE.scrape(ScrapeSeries.UP)})",
+            hold_seconds=300,
+            severity=Severity.CRITICAL,
+            summary="Prometheus knows of no sidecar",
+            description="There is no target of the job {{ $labels.job }}, so no other alert here can fire.",
+        ),
+        Alert(
+            name="ConfigReloadFailed",
+            expression=f"{EVERYWHERE.series(metrics.SIDECAR_CONFIG_LAST_RELOAD_SUCCESSFUL)} == 0",
+            hold_seconds=300,
+            severity=Severity.WARNING,
+            summary="The sidecar {{ $labels.instance }} refuses its configuration",
+            description="It goes on with the one before; what was changed is not in force.",
+        ),
+        Alert(
+            name="SpoolFilesSetAside",
+            expression=(
+                f"{EVERYWHERE.increase(metrics.SIDECAR_SPOOL_QUARANTINED_FILES, '1h')} > 0 "
+                f"or ({_SET_ASIDE} > 0 unless {_SET_ASIDE} offset 1h) or {_UNREADABLE} > 0"
+            ),
+            severity=Severity.WARNING,
+            summary="Metric files of workers beside {{ $labels.instance }} are damaged",
+            description="What workers wrote last into these files may be missing.",
+            hold_seconds=300,
+        ),
+    ),
+)

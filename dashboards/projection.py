@@ -1,0 +1,31 @@
+"""Where spending and quota will be if things go on as they do now."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from dashboards.queries import Scope, highest
+from pipeline.metrics import PIPELINE_BUDGET_PERIOD_END, PIPELINE_BUDGET_SPENT
+from sidecar.metrics import DEPENDENCY_QUOTA_REMAINING
+
+_DAY_SECONDS: Final = 86_400
+
+
+def budget_at_period_end(scope: Scope) -> str:
+    """US dollars that will have been spent when the period ends; no result for a budget without period.
+
+    With more than a day to go the pace of the last day counts, since a nightly batch is no trend; with
+    less, that of the last hour.
+    """
+    spent = scope.series(PIPELINE_BUDGET_SPENT)
+    left_seconds = f"scalar({highest(scope.series(PIPELINE_BUDGET_PERIOD_END))} - time())"
+    by_day = f"predict_linear({spent}[1d], {left_seconds}) and on () vector({left_seconds}) > {_DAY_SECONDS}"
+    by_hour = (
+        f"predict_linear({spent}[1h], {left_seconds}) and on () vector({left_seconds}) <= {_DAY_SECONDS}"
+    )
+    return f"({by_day} or {by_hour})"
+
+
+def quota_in_a_day(scope: Scope) -> str:
+    """What will be left of each quota after one more day at the pace of the last six hours."""
+    return f"predict_linear({scope.series(DEPENDENCY_QUOTA_REMAINING)}[6h], {_DAY_SECONDS})"

@@ -1,0 +1,300 @@
+"""For each alert: series with which it fires, when they begin to be bad, and series with which it does not.
+
+Values are in promtool's notation, one a minute: `0x5 1+2x3` is 0 0 0 0 0 0 1 3 5 7. Names are written out,
+not taken from the definitions: what is tested must not write its own test.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+Series = dict[str, str]
+
+TARGET = 'job="sidecar",instance="worker-1:9747"'
+DAY_SECONDS = 86_400
+CALLS = "pipeline_call_duration_seconds"
+
+
+@dataclass(frozen=True)
+class Case:
+    """An alert fires with `bad`, whose last good minute is the one before `begins`.
+
+    Attributes:
+        begins: the first minute at which the alert's expression has a result.
+        good: each is silent at every minute, until after the one at which `bad` fires.
+    """
+
+    alert: str
+    bad: Series
+    begins: int
+    labels: dict[str, str]
+    good: tuple[Series, ...]
+
+
+def probe(values: str, *, critical: str = "false", dependency: str = "pdf_service") -> Series:
+    return {
+        f'probe_success{{{TARGET},dependency="{dependency}",kind="http"}}': values,
+        f'dependency_info{{{TARGET},dependency="{dependency}",kind="http",critical="{critical}"}}': "1x300",
+    }
+
+
+def second_sidecar(values: str) -> Series:
+    return {
+        'probe_success{job="sidecar",instance="worker-2:9747",dependency="pdf_service",kind="http"}': values
+    }
+
+
+def breaker(*, opened: str, half_open: str = "0x300", closed: str = "4x300") -> Series:
+    name = f'circuit_breaker_state{{{TARGET},dependency="pdf_service",state='
+    return {f'{name}"open"}}': opened, f'{name}"half_open"}}': half_open, f'{name}"closed"}}': closed}
+
+
+def calls_succeed(values: str) -> Series:
+    return {
+        f'pipeline_calls_total{{{TARGET},layer="publish",dependency="pdf_service",outcome="success"}}': values
+    }
+
+
+def layer(*, failed: str, succeeded: str) -> Series:
+    name = f'pipeline_layer_runs_total{{{TARGET},layer="pain_points",outcome='
+    return {f'{name}"failed"}}': failed, f'{name}"succeeded"}}': succeeded}
+
+
+def jobs(*, running: str, last_progress: str) -> Series:
+    return {
+        f"pipeline_jobs_in_progress{{{TARGET}}}": running,
+        f"pipeline_last_progress_timestamp_seconds{{{TARGET}}}": last_progress,
+    }
+
+
+def calls(*, fast: str, every: str) -> Series:
+    return {
+        f'{CALLS}_bucket{{{TARGET},layer="pain_points",dependency="openrouter",le="20.48"}}': fast,
+        f'{CALLS}_count{{{TARGET},layer="pain_points",dependency="openrouter"}}': every,
+    }
+
+
+def budget(*, spent: str, limit: str = "100x600", ends: str | None = None) -> Series:
+    series = {
+        f"pipeline_budget_spent_usd{{{TARGET}}}": spent,
+        f"pipeline_budget_limit_usd{{{TARGET}}}": limit,
+        f"pipeline_budget_warn_ratio{{{TARGET}}}": "0.8x600",
+    }
+    return series | (
+        {} if ends is None else {f"pipeline_budget_period_end_timestamp_seconds{{{TARGET}}}": ends}
+    )
+
+
+def permits(remaining: str) -> Series:
+    labels = f'{TARGET},dependency="firecrawl",window="day"'
+    return {
+        f"pipeline_rate_limit_limit{{{labels}}}": "600x300",
+        f"pipeline_rate_limit_remaining{{{labels}}}": remaining,
+    }
+
+
+def certificate(days_left: float) -> Series:
+    """The time stands still at 0 when the series begin: expiry in so many days from then."""
+    name = f'probe_ssl_earliest_cert_expiry{{{TARGET},dependency="search"}}'
+    return {name: f"{days_left * DAY_SECONDS:.0f}x300"}
+
+
+def quota(values: str) -> Series:
+    return {f'dependency_quota_remaining{{{TARGET},dependency="firecrawl",unit="credits"}}': values}
+
+
+def last_run(values: str) -> Series:
+    return {
+        f'probe_last_run_timestamp_seconds{{{TARGET},dependency="search"}}': values,
+        f'probe_interval_seconds{{{TARGET},dependency="search"}}': "60x300",
+    }
+
+
+def set_aside(values: str) -> Series:
+    return {f"sidecar_spool_quarantined_files_total{{{TARGET}}}": values}
+
+
+def unreadable(values: str) -> Series:
+    return {f"sidecar_spool_unreadable_files{{{TARGET}}}": values}
+
+
+PDF = {"dependency": "pdf_service"}
+OPENROUTER = {"dependency": "openrouter"}
+ON_WORKER_1 = {"job": "sidecar", "instance": "worker-1:9747"}
+
+CASES: tuple[Case, ...] = (
+    Case(
+        "ProbeDown",
+        probe("1x4 0x60"),
+        5,
+        PDF,
+        (probe("1x4 0x1 1x60"), probe("0x60", critical="true"), probe("0x60") | second_sidecar("1x60")),
+    ),
+    Case(
+        "CriticalProbeDown",
+        probe("1x4 0x60", critical="true"),
+        5,
+        PDF,
+        (probe("0x60"), probe("1x4 0x1 1x60", critical="true")),
+    ),
+    Case(
+        "ProbeFlapping",
+        probe("1 0 1 0 1 0 1 0 1 0 1 0 1 0"),
+        6,
+        PDF,
+        (probe("1 0 1 0 1 0 0x60"), probe("1x60")),
+    ),
+    Case("ProbeStale", last_run("0+60x5 300x60"), 9, {"dependency": "search"}, (last_run("0+60x60"),)),
+    Case("CertificateExpiresSoon", certificate(20), 1, {"dependency": "search"}, (certificate(20.1),)),
+    Case(
+        "CertificateExpiresVerySoon",
+        certificate(3),
+        1,
+        {"dependency": "search"},
+        (certificate(3.1), certificate(20)),
+    ),
+    Case(
+        "QuotaNearEnd",
+        quota("5000-10x300"),
+        1,
+        {"dependency": "firecrawl", "unit": "credits"},
+        (quota("5000x60"), quota("5000-1x60")),
+    ),
+    Case(
+        "QuotaSpent", quota("2 1 0x60"), 2, {"dependency": "firecrawl", "unit": "credits"}, (quota("1x60"),)
+    ),
+    Case(
+        "BreakerOpen",
+        breaker(opened="0 4x60", closed="4 0x60"),
+        1,
+        PDF,
+        (breaker(opened="0x60"), breaker(opened="0 4x3 0x60")),
+    ),
+    Case(
+        "BreakerOpen",
+        breaker(opened="0 4 0 4 0 4 0 4 0 4", half_open="0 0 4 0 4 0 4 0 4 0", closed="4 0x60"),
+        1,
+        PDF,
+        (),
+    ),
+    Case(
+        "BreakerOpenProbeUp",
+        breaker(opened="0 1x60") | probe("1x60"),
+        1,
+        PDF,
+        (breaker(opened="1x60") | probe("0x60"), breaker(opened="0x60") | probe("1x60")),
+    ),
+    Case(
+        "BreakerClosedProbeDown",
+        breaker(opened="0x60") | probe("1x4 0x60") | calls_succeed("0+3x60"),
+        5,
+        PDF,
+        (
+            breaker(opened="0x60") | probe("0x60") | calls_succeed("7x60"),
+            breaker(opened="4x60") | probe("0x60") | calls_succeed("0+3x60"),
+            breaker(opened="0x60") | probe("1x60") | calls_succeed("0+3x60"),
+        ),
+    ),
+    Case(
+        "LayerFailureRatioHigh",
+        layer(failed="0x10 1+1x60", succeeded="0x10 1+1x60"),
+        13,
+        {"layer": "pain_points"},
+        (
+            layer(failed="0x10 1+1x60", succeeded="0x10 10+10x60"),
+            layer(failed="0x10 1x60", succeeded="0x10 1+1x60"),
+            layer(failed="0x10 1 1 1 1 2 2 2 2 3 3 3 3 4", succeeded="0x60"),
+        ),
+    ),
+    Case(
+        "JobStuck",
+        jobs(running="0x2 1x60", last_progress="0x60"),
+        6,
+        ON_WORKER_1,
+        (
+            jobs(running="1x60", last_progress="0+60x60"),
+            jobs(running="0x60", last_progress="0x60"),
+            jobs(running="1x60", last_progress="0x20 1200x60"),
+        ),
+    ),
+    Case(
+        "LatencySloBurnFast",
+        calls(fast="0+8x300", every="0+10x300"),
+        2,
+        OPENROUTER,
+        (calls(fast="0+9x300", every="0+10x300"), calls(fast="0x300", every="0+0.1x300")),
+    ),
+    Case(
+        "LatencySloBurnMedium",
+        calls(fast="0+9x300", every="0+10x300"),
+        2,
+        OPENROUTER,
+        (calls(fast="0+95x300", every="0+100x300"),),
+    ),
+    Case(
+        "LatencySloBurnSlow",
+        calls(fast="0+98x300", every="0+100x300"),
+        1,
+        OPENROUTER,
+        (calls(fast="0+995x300", every="0+1000x300"),),
+    ),
+    Case(
+        "BudgetWarning", budget(spent="79 79 80x60"), 2, {}, (budget(spent="79.9x60"), budget(spent="100x60"))
+    ),
+    Case("BudgetSpent", budget(spent="99 99 100x60"), 2, {}, (budget(spent="99.9x60"),)),
+    Case(
+        "BudgetRunsOut",
+        budget(spent="0+1x60", ends="7200x60"),
+        1,
+        {},
+        (
+            budget(spent="0+0.1x60", ends="7200x60"),
+            budget(spent="1+1x60"),
+            budget(spent="100x60", ends="7200x60"),
+        ),
+    ),
+    Case(
+        "BudgetRunsOut",
+        budget(spent="0+0.05x60", ends=f"{10 * DAY_SECONDS}x60"),
+        1,
+        {},
+        (budget(spent="0+0.001x60", ends=f"{10 * DAY_SECONDS}x60"),),
+    ),
+    Case(
+        "RateLimitNearEnd",
+        permits("61 61 60x60"),
+        2,
+        {"dependency": "firecrawl", "window": "day"},
+        (permits("61x60"), permits("60x3 600x60")),
+    ),
+    Case(
+        "SidecarDown",
+        {f"up{{{TARGET}}}": "1 0x60"},
+        1,
+        ON_WORKER_1,
+        ({f"up{{{TARGET}}}": "1x60"}, {f"up{{{TARGET}}}": "0 0 1x60"}),
+    ),
+    Case(
+        "SidecarAbsent",
+        {f"up{{{TARGET}}}": "1 1 _x60"},
+        7,
+        {"job": "sidecar"},
+        ({f"up{{{TARGET}}}": "0x60"},),
+    ),
+    Case(
+        "ConfigReloadFailed",
+        {f"sidecar_config_last_reload_successful{{{TARGET}}}": "1 0x60"},
+        1,
+        ON_WORKER_1,
+        ({f"sidecar_config_last_reload_successful{{{TARGET}}}": "1x60"},),
+    ),
+    Case(
+        "SpoolFilesSetAside",
+        set_aside("0 2x60"),
+        1,
+        ON_WORKER_1,
+        (set_aside("0x60"),),
+    ),
+    Case("SpoolFilesSetAside", set_aside("_ 2x60"), 1, ON_WORKER_1, ()),
+    Case("SpoolFilesSetAside", unreadable("0 2x60"), 1, ON_WORKER_1, (unreadable("0x60"),)),
+)
