@@ -133,7 +133,7 @@ class Execution:
         try:
             yield Runner(
                 LAYERS,
-                Workplace(providers, self._options.output),
+                Workplace.of(self._settings, providers, self._options.output),
                 self._meter,
                 concurrency=self._options.concurrency,
                 journals=Journals(self._options.output, again=self._options.again),

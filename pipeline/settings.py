@@ -6,10 +6,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
-from urllib.parse import SplitResult, urlsplit
 
-_MAX_KEY_FILE_BYTES: Final = 4096
-_HIDDEN: Final = "(value not shown)"
+from pipeline.ledger.settings import LedgerSettings
+from pipeline.variables import Variables
+
+MAX_CV_BYTES: Final = 64 * 1024
+_DAY_SECONDS: Final = 24 * 3600
+_MONTH_SECONDS: Final = 31 * _DAY_SECONDS
 
 
 class SettingsError(Exception):
@@ -20,15 +23,75 @@ class SettingsError(Exception):
         self.problems = problems
 
 
+@dataclass(frozen=True, slots=True)
+class ModelProvider:
+    """A provider of language models: where its API is, and the model that it is asked for, by default.
+
+    `listed_at` is the page that lists its models, for a message.
+    """
+
+    name: str
+    base_url: str
+    model: str
+    listed_at: str
+
+    @property
+    def key_variable(self) -> str:
+        return f"{self.name.upper()}_API_KEY"
+
+
+MODEL_PROVIDERS: Final = (
+    ModelProvider(
+        "openrouter", "https://openrouter.ai/api/v1", "openai/gpt-4o-mini", "https://openrouter.ai/models"
+    ),
+    ModelProvider(
+        "anthropic",
+        "https://api.anthropic.com",
+        "claude-haiku-4-5",
+        "https://docs.claude.com/en/docs/about-claude/models",
+    ),
+    ModelProvider(
+        "openai", "https://api.openai.com/v1", "gpt-4o-mini", "https://platform.openai.com/docs/models"
+    ),
+)
+"""In the order in which they are asked where LLM_PROVIDERS gives no other."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ServiceAccess:
+    """Where a service is and the key it wants; `model` for one of language models."""
+
+    name: str
+    api_key: str = field(repr=False)
+    base_url: str
+    model: str = ""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
-    """Checked settings. URLs have no slash at their end; the PDF service's may carry a password."""
+    """Checked settings. URLs have no slash at their end; the PDF service's may carry a password.
 
-    openrouter_api_key: str = field(repr=False)
+    Attributes:
+        language_models: Those with a key, in the order in which they are asked; at least one.
+        pdf_service_url: Gotenberg's.
+        candidate_cv: The candidate's CV, Markdown.
+        firecrawl: None: nothing is looked up on the web.
+        mongodb_uri: None: results are kept as files alone.
+        mongodb_database: Where results go to in MongoDB.
+        research_ttl_seconds: For so long what was found out about a company is not looked up again.
+        spool: Where the sidecar reads the metrics; None: they stay in memory.
+        ledger: Budget and rate limits.
+    """
+
+    language_models: tuple[ServiceAccess, ...]
     pdf_service_url: str = field(repr=False)
-    openrouter_base_url: str = "https://openrouter.ai/api/v1"
-    openrouter_model: str = "openai/gpt-4o-mini"
+    candidate_cv: str = field(repr=False)
+    firecrawl: ServiceAccess | None = None
+    mongodb_uri: str | None = field(default=None, repr=False)
+    mongodb_database: str = "pipeline"
+    research_ttl_seconds: int = _DAY_SECONDS
     spool: Path | None = None
+    ledger: LedgerSettings = field(default_factory=LedgerSettings)
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str]) -> Settings:
@@ -37,133 +100,52 @@ class Settings:
         Raises:
             SettingsError: with all that is wrong.
         """
-        reader = _Reader(environment)
-        api_key = reader.secret(
-            "OPENROUTER_API_KEY", remedy="create a key at https://openrouter.ai/keys and put it there"
+        variables = Variables(environment)
+        ttl_seconds = variables.whole_number("RESEARCH_TTL_SECONDS", least=1, most=_MONTH_SECONDS)
+        settings = cls(
+            language_models=_language_models(variables),
+            firecrawl=_firecrawl(variables),
+            pdf_service_url=variables.url("PDF_SERVICE_URL", default=None, allows_password=True),
+            candidate_cv=variables.text_in_file(
+                "CANDIDATE_CV",
+                what="the CV",
+                max_bytes=MAX_CV_BYTES,
+                remedy="set it to the path of the candidate's CV in Markdown, such as examples/cv.md",
+            ),
+            mongodb_uri=variables.mongodb_uri("MONGODB_URI"),
+            mongodb_database=variables.name("MONGODB_DATABASE", default="pipeline"),
+            research_ttl_seconds=_DAY_SECONDS if ttl_seconds is None else ttl_seconds,
+            spool=variables.path("SIDECAR_SPOOL"),
+            ledger=LedgerSettings.read(variables),
         )
-        base_url = reader.url(
-            "OPENROUTER_BASE_URL", default="https://openrouter.ai/api/v1", allows_password=False
+        if variables.problems:
+            raise SettingsError(tuple(variables.problems))
+        return settings
+
+
+def _language_models(variables: Variables) -> tuple[ServiceAccess, ...]:
+    """Those with a key, in order. What is wrong with one that is not asked for is told as well."""
+    found: dict[str, ServiceAccess] = {}
+    for provider in MODEL_PROVIDERS:
+        variable = provider.name.upper()
+        api_key = variables.optional_secret(provider.key_variable)
+        base_url = variables.url(f"{variable}_BASE_URL", default=provider.base_url, allows_password=False)
+        model = variables.model_name(
+            f"{variable}_MODEL", default=provider.model, listed_at=provider.listed_at
         )
-        model = reader.model("OPENROUTER_MODEL", default="openai/gpt-4o-mini")
-        pdf_service_url = reader.url("PDF_SERVICE_URL", default=None, allows_password=True)
-        spool = reader.text("SIDECAR_SPOOL")
-        if reader.problems:
-            raise SettingsError(tuple(reader.problems))
-        return cls(
-            openrouter_api_key=api_key,
-            openrouter_base_url=base_url,
-            openrouter_model=model,
-            pdf_service_url=pdf_service_url,
-            spool=None if spool is None else Path(spool),
-        )
-
-
-class _Reader:
-    """Reads variables and collects what is wrong; a value that is wrong reads as an empty text."""
-
-    def __init__(self, environment: Mapping[str, str]) -> None:
-        self._environment = environment
-        self.problems: list[str] = []
-
-    def text(self, key: str) -> str | None:
-        return self._environment.get(key, "").strip() or None
-
-    def secret(self, key: str, *, remedy: str) -> str:
-        """The variable, or the content of the file that `<key>_FILE` names."""
-        value, file_key = self.text(key), f"{key}_FILE"
-        path = self.text(file_key)
-        if value is not None and path is not None:
-            return self._refuse(key, _HIDDEN, f"is set and so is {file_key}", "unset one of them")
-        if path is not None:
-            return self._secret_in_file(file_key, path)
-        if value is None:
-            return self._refuse(key, "", f"is not set, nor is {file_key}", remedy)
-        return self._checked_secret(key, value)
-
-    def url(self, key: str, *, default: str | None, allows_password: bool) -> str:
-        value = self.text(key)
-        if value is None:
-            if default is not None:
-                return default
-            return self._refuse(
-                key, "", "is not set", "set it to the service's address, such as http://localhost:3000"
+        if api_key is not None:
+            found[provider.name] = ServiceAccess(
+                name=provider.name, api_key=api_key, base_url=base_url, model=model
             )
-        remedy = "write it like http://host:3000"
-        try:
-            parts = urlsplit(value)
-            usable = parts.scheme in {"http", "https"} and bool(parts.hostname) and parts.port != 0
-        except ValueError:
-            return self._refuse(key, _HIDDEN, "is no URL", remedy)
-        if not usable or not value.isprintable() or " " in value:
-            return self._refuse(key, _shown(parts), "is no http or https URL with a host", remedy)
-        if parts.query or parts.fragment:
-            return self._refuse(
-                key, _shown(parts), "has a query or a fragment", "leave out what follows ? or #"
-            )
-        if parts.username is not None and not allows_password:
-            return self._refuse(
-                key, _shown(parts), "carries a user or password", "leave out what stands before @"
-            )
-        return value.rstrip("/")
-
-    def model(self, key: str, *, default: str) -> str:
-        value = self.text(key)
-        if value is None:
-            return default
-        if not value.isprintable() or any(character.isspace() for character in value):
-            return self._refuse(
-                key,
-                repr(value),
-                "is no model name",
-                f"take one from https://openrouter.ai/models, as {default}",
-            )
-        return value
-
-    def _secret_in_file(self, file_key: str, path: str) -> str:
-        try:
-            with Path(path).open("rb") as file:
-                content = file.read(_MAX_KEY_FILE_BYTES + 1)
-        except (OSError, ValueError) as error:
-            reason = error.strerror if isinstance(error, OSError) else "no valid path"
-            return self._refuse(
-                file_key,
-                _shown_path(path),
-                f"cannot be read ({reason})",
-                "name a file that this user can read",
-            )
-        if len(content) > _MAX_KEY_FILE_BYTES:
-            return self._refuse(
-                file_key,
-                _shown_path(path),
-                f"is longer than {_MAX_KEY_FILE_BYTES} bytes",
-                "put the key alone into it",
-            )
-        # Latin-1 takes any byte; what is no ASCII is refused by the check.
-        return self._checked_secret(file_key, content.decode("latin-1").strip())
-
-    def _checked_secret(self, key: str, value: str) -> str:
-        if not value:
-            return self._refuse(key, "", "names a file without a key", "put the key into it")
-        if not value.isascii() or not value.isprintable() or " " in value:
-            return self._refuse(
-                key, _HIDDEN, "has characters that no key has", "copy the key again, without spaces or quotes"
-            )
-        return value
-
-    def _refuse(self, key: str, shown: str, rule: str, remedy: str) -> str:
-        self.problems.append(f"{key}: {shown} {rule}; {remedy}" if shown else f"{key}: {rule}; {remedy}")
-        return ""
+    order = variables.names("LLM_PROVIDERS", known=[provider.name for provider in MODEL_PROVIDERS])
+    if not any(name in found for name in order):
+        keys = [provider.key_variable for provider in MODEL_PROVIDERS if provider.name in order]
+        remedy = f"set {' or '.join(keys)}, or the same with _FILE" if keys else "name one"
+        variables.refuse("LLM_PROVIDERS", ",".join(order), "has no provider with a key", remedy)
+    return tuple(found[name] for name in order if name in found)
 
 
-def _shown(url: SplitResult) -> str:
-    """Scheme and host: the rest may carry a secret."""
-    try:
-        host = url.hostname
-    except ValueError:
-        host = None
-    return repr(f"{url.scheme}://{host}") if url.scheme and host else _HIDDEN
-
-
-def _shown_path(path: str) -> str:
-    """What does not begin as a path does may be the key itself, put where its file's path belongs."""
-    return repr(path) if path.startswith(("/", "./", "../")) else "the file"
+def _firecrawl(variables: Variables) -> ServiceAccess | None:
+    base_url = variables.url("FIRECRAWL_API_URL", default="https://api.firecrawl.dev", allows_password=False)
+    api_key = variables.optional_secret("FIRECRAWL_API_KEY")
+    return None if api_key is None else ServiceAccess(name="firecrawl", api_key=api_key, base_url=base_url)

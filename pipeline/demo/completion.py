@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from pipeline.demo.bodies import optional_count, required_text
-from pipeline.demo.replies import reply_to
+from pipeline.demo.replies import reply_to, task_of
 from pipeline.demo.stand_in import RefusedError
 
 if TYPE_CHECKING:
@@ -46,7 +46,7 @@ def count_tokens(text: str) -> int:
 
 
 def complete(body: Mapping[str, object], *, limit_keys: tuple[str, ...], system: object = None) -> Completion:
-    """Answer the last user message.
+    """Answer the last user message that asks for something the stand-ins know, else the last.
 
     Args:
         body: The request: `model`, `messages`, and a limit of output tokens.
@@ -68,7 +68,8 @@ def complete(body: Mapping[str, object], *, limit_keys: tuple[str, ...], system:
             raise RefusedError(400, f"{where}: an object with a role is required")
         text = _text(message.get("content"), f"{where}.content")
         texts.append(text)
-        if message["role"] == "user":
+        # Who is asked to mend an answer is asked for the same thing as before.
+        if message["role"] == "user" and (prompt is None or task_of(text) or not task_of(prompt)):
             prompt = text
     if prompt is None:
         raise RefusedError(400, "messages: a message with the role 'user' is required")

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from datetime import UTC, datetime, timedelta
+from hashlib import sha256
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
@@ -36,6 +38,27 @@ _PAGES = (
         "{topic} grew last year; cost per order is its main concern.",
     ),
 )
+_PROFILES = (
+    ("Head of Operations", "Leads operations at {topic} and hires for the team."),
+    ("Talent Partner", "Recruits for {topic}: engineering, data and operations."),
+)
+_GIVEN_NAMES = ("Ines", "Jonas", "Lena", "Marek", "Noor", "Sofia", "Tomas", "Yara")
+_FAMILY_NAMES = ("Aldersen", "Brandt", "Castell", "Dijkman", "Ferreira", "Holm", "Keller", "Novak")
+_ABOUT_PEOPLE = re.compile(r"\b(?:hiring manager|recruiter)\b", re.IGNORECASE)
+_QUOTED = re.compile(r'"([^"]+)"')
+
+
+def _profiles(topic: str) -> tuple[tuple[str, str, str], ...]:
+    """Pages of people whom nobody has met: the same for the same topic, others for another."""
+    digest = sha256(topic.casefold().encode()).digest()
+    names = (
+        f"{_GIVEN_NAMES[digest[place] % 8]} {_FAMILY_NAMES[digest[place + 8] % 8]}"
+        for place in range(len(_PROFILES))
+    )
+    return tuple(
+        (f"people-{place}.example", f"{name} - {role} - {{topic}}", text)
+        for place, (name, (role, text)) in enumerate(zip(names, _PROFILES, strict=True), start=1)
+    )
 
 
 class Credits:
@@ -99,9 +122,13 @@ def _page(url: str, *, title: str, text: str, formats: set[str]) -> dict[str, ob
 
 async def _search(request: web.Request) -> web.Response:
     body = await read_json_object(request)
-    topic = " ".join(required_text(body, "query").split())
+    query = " ".join(required_text(body, "query").split())
+    quoted = _QUOTED.search(query)
+    topic = query if quoted is None else quoted[1]
     limit = optional_count(body, "limit", highest=_MAX_LIMIT)
-    pages = _PAGES[: _DEFAULT_LIMIT if limit is None else limit]
+    pages = (_profiles(topic) + _PAGES if _ABOUT_PEOPLE.search(query) else _PAGES)[
+        : _DEFAULT_LIMIT if limit is None else limit
+    ]
     options = body.get("scrapeOptions")
     formats = _formats(options) if isinstance(options, dict) else set()
     results = []

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import unicodedata
-from dataclasses import dataclass
-from html.parser import HTMLParser
+
+from pipeline.html_blocks import parse_html
 
 # Some 16 pages. A thread that draws cannot be interrupted: ten times this would hold up the shutdown.
 MAX_CHARACTERS = 50_000
@@ -13,12 +13,6 @@ _HEADING_POINTS = {"h1": 20, "h2": 16, "h3": 13, "h4": 12, "h5": 11, "h6": 11}
 _TEXT_POINTS = 11
 _LINE_HEIGHT_MM_PER_POINT = 0.5
 _INDENT_MM = 6
-_UNSEEN = frozenset({"head", "script", "style", "template"})
-_BLOCKS = frozenset(
-    {"address", "article", "blockquote", "body", "br", "dd", "div", "dl", "dt", "footer", "header", "hr"}
-    | {"li", "main", "nav", "ol", "p", "pre", "section", "table", "td", "th", "tr", "ul"}
-    | set(_HEADING_POINTS)
-)
 # What Latin-1 lacks and every text uses. What is not here loses its accents, or becomes "?".
 _PLAIN = str.maketrans(
     {
@@ -28,66 +22,6 @@ _PLAIN = str.maketrans(
         "\u0141": "L", "\u0142": "l", "\u0110": "D", "\u0111": "d", "\u0131": "i", "\u1e9e": "SS",
     }
 )  # fmt: skip
-
-
-@dataclass(frozen=True, slots=True)
-class Block:
-    """A run of text on lines of its own; `tag` is h1 to h6, li, or p for all the rest."""
-
-    tag: str
-    text: str
-
-
-class _Blocks(HTMLParser):
-    """Cuts a document into blocks; wrong or unclosed tags cost at most a line break."""
-
-    def __init__(self) -> None:
-        super().__init__(convert_charrefs=True)
-        self.title = ""
-        self.blocks: list[Block] = []
-        self._tag = "p"
-        self._text: list[str] = []
-        self._unseen: str | None = None
-        self._in_title = False
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:  # noqa: ARG002
-        self._in_title = tag == "title"
-        if tag == "body":
-            self._unseen = None  # a head that was never closed
-        elif self._unseen is None and tag in _UNSEEN:
-            self._unseen = tag
-        if tag in _BLOCKS:
-            self.end_block()
-            self._tag = tag if tag == "li" or tag in _HEADING_POINTS else "p"
-
-    def handle_endtag(self, tag: str) -> None:
-        self._in_title = False
-        if tag == self._unseen:
-            self._unseen = None
-        if tag in _BLOCKS:
-            self.end_block()
-            self._tag = "p"
-
-    def handle_data(self, data: str) -> None:
-        if self._in_title:
-            self.title = " ".join(data.split())
-        elif self._unseen is None:
-            self._text.append(data)
-
-    def end_block(self) -> None:
-        text = " ".join("".join(self._text).split())
-        self._text.clear()
-        if text:
-            self.blocks.append(Block(self._tag, text))
-
-
-def parse_html(html: str) -> tuple[str, list[Block]]:
-    """The document's title, which may be empty, and its blocks; takes any text."""
-    parser = _Blocks()
-    parser.feed(html[:MAX_CHARACTERS])
-    parser.close()
-    parser.end_block()
-    return parser.title, parser.blocks
 
 
 def drawable(text: str) -> str:
@@ -107,7 +41,7 @@ def render_html(html: str) -> bytes:
     # Imported here: it takes as long to load as aiohttp, and only this one of the stand-ins draws.
     from fpdf import FPDF
 
-    title, blocks = parse_html(html)
+    title, blocks = parse_html(html[:MAX_CHARACTERS])
     pdf = FPDF(format="A4")
     pdf.set_margin(20)
     pdf.set_auto_page_break(auto=True, margin=20)

@@ -3,24 +3,42 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Self
 
 from pipeline.jobs import Job
+from pipeline.layers.candidate import Candidate
+from pipeline.layers.memory import Memory
 
 if TYPE_CHECKING:
     from pydantic import BaseModel
 
     from pipeline.providers import Providers
+    from pipeline.settings import Settings
 
 
 @dataclass(frozen=True, slots=True)
 class Workplace:
-    """What every layer finds: the services it may call and the directory that results go to."""
+    """What every layer finds.
+
+    Attributes:
+        providers: The services it may call.
+        output: The directory that results go to.
+        candidate: Whose application it is.
+        memory: What jobs learn from each other.
+    """
 
     providers: Providers
     output: Path
+    candidate: Candidate = field(default_factory=lambda: Candidate.parse(""))
+    memory: Memory = field(default_factory=Memory)
+
+    @classmethod
+    def of(cls, settings: Settings, providers: Providers, output: Path) -> Self:
+        """One for the process."""
+        memory = Memory(research_ttl_seconds=settings.research_ttl_seconds)
+        return cls(providers, output, Candidate.parse(settings.candidate_cv), memory)
 
 
 @dataclass(frozen=True, slots=True)

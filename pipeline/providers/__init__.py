@@ -3,39 +3,71 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import AsyncExitStack
 from dataclasses import dataclass
-from typing import Self
+from typing import TYPE_CHECKING, Self
 
 from pipeline.dependency import Dependency
 from pipeline.meter import Meter
 from pipeline.providers.error import ProviderError
-from pipeline.providers.openrouter import OpenRouter
+from pipeline.providers.guarded import RETRIES, guarded
+from pipeline.providers.language_models import LanguageModels
 from pipeline.providers.pdf_service import PdfService
 from pipeline.settings import Settings
 
-__all__ = ["OpenRouter", "PdfService", "ProviderError", "Providers"]
+if TYPE_CHECKING:
+    from pipeline.limits import Limits
+    from pipeline.providers.firecrawl import FireCrawl
+    from pipeline.providers.mongodb import MongoDB
+
+__all__ = ["LanguageModels", "PdfService", "ProviderError", "Providers"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Providers:
-    """Every provider of this process, made once from the settings."""
+    """Every provider of this process, made once from the settings; None for what they leave out."""
 
-    openrouter: OpenRouter
+    language_models: LanguageModels
     pdf_service: PdfService
+    firecrawl: FireCrawl | None = None
+    mongodb: MongoDB | None = None
 
     @classmethod
-    def open(cls, settings: Settings, meter: Meter) -> Self:
+    def open(cls, settings: Settings, meter: Meter, limits: Limits | None = None) -> Self:
         """Open the clients in the running loop; nothing is sent yet."""
-        return cls(openrouter=OpenRouter.open(settings, meter), pdf_service=PdfService.open(settings, meter))
+        return cls(
+            language_models=LanguageModels.open(settings, meter, limits),
+            pdf_service=PdfService.open(settings, meter, limits),
+            firecrawl=_firecrawl(settings, meter, limits),
+            mongodb=_mongodb(settings, meter, limits),
+        )
 
     @property
     def dependencies(self) -> Mapping[str, Dependency]:
-        """The guards by name."""
-        guards = (self.openrouter.dependency, self.pdf_service.dependency)
-        return {guard.name: guard for guard in guards}
+        """The guards by name, of those providers that there are."""
+        others = (self.pdf_service, self.firecrawl, self.mongodb)
+        present = (*self.language_models.models, *(other for other in others if other is not None))
+        return {provider.dependency.name: provider.dependency for provider in present}
 
     async def close(self) -> None:
-        try:
-            await self.openrouter.close()
-        finally:
-            await self.pdf_service.close()
+        async with AsyncExitStack() as closing:
+            for provider in (self.language_models, self.pdf_service, self.firecrawl, self.mongodb):
+                if provider is not None:
+                    closing.push_async_callback(provider.close)
+
+
+# Their clients are imported only by those who use them.
+def _firecrawl(settings: Settings, meter: Meter, limits: Limits | None) -> FireCrawl | None:
+    if settings.firecrawl is None:
+        return None
+    from pipeline.providers.firecrawl import NAME, FireCrawl
+
+    return FireCrawl(settings.firecrawl, guarded(NAME, meter, limits, paid=True, retries=RETRIES))
+
+
+def _mongodb(settings: Settings, meter: Meter, limits: Limits | None) -> MongoDB | None:
+    if settings.mongodb_uri is None:
+        return None
+    from pipeline.providers.mongodb import NAME, MongoDB
+
+    return MongoDB(settings.mongodb_uri, settings.mongodb_database, guarded(NAME, meter, limits))

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
-from typing import Final, Self
+from typing import TYPE_CHECKING, Final, Self
 
 import aiohttp
 
 from pipeline.dependency import Dependency
 from pipeline.meter import Meter
 from pipeline.providers.error import ProviderError
+from pipeline.providers.guarded import RETRIES, answered, guarded
 from pipeline.settings import Settings
+
+if TYPE_CHECKING:
+    from pipeline.limits import Limits
 
 NAME: Final = "pdf_service"
 MAX_PDF_BYTES: Final = 32 * 1024 * 1024
@@ -27,13 +31,14 @@ class PdfService:
         self._url = url + _PATH
 
     @classmethod
-    def open(cls, settings: Settings, meter: Meter) -> Self:
+    def open(cls, settings: Settings, meter: Meter, limits: Limits | None) -> Self:
         session = aiohttp.ClientSession(
             cookie_jar=aiohttp.DummyCookieJar(),
             # The guard has the time limit.
             timeout=aiohttp.ClientTimeout(total=None, sock_connect=None),
         )
-        return cls(session, Dependency(NAME, meter=meter), url=settings.pdf_service_url)
+        dependency = guarded(NAME, meter, limits, retries=RETRIES)
+        return cls(session, dependency, url=settings.pdf_service_url)
 
     async def render(self, html: str) -> bytes:
         """The HTML as a PDF of at most `MAX_PDF_BYTES`.
@@ -42,12 +47,9 @@ class PdfService:
             BreakerOpenError: refused; nothing was sent.
             ProviderError: no answer, or one that is no PDF.
         """
-        try:
-            return await self.dependency.call(lambda: self._convert(html))
-        except TimeoutError:
-            raise ProviderError(
-                NAME, f"no answer within {self.dependency.call_timeout_seconds:g} s"
-            ) from None
+        return await answered(
+            self.dependency, lambda: self.dependency.call(lambda: self._convert(html), operation="convert")
+        )
 
     async def close(self) -> None:
         await self._session.close()

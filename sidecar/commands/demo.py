@@ -16,8 +16,8 @@ from sidecar.demo.demo import Demo, demo, fetch_document
 from sidecar.redaction import Redactor
 
 _ANY_FREE_PORT: Final = ListenAddress("127.0.0.1", 0)
-_SOURCE_POSTINGS: Final = Path(__file__).parents[2] / "examples" / "postings"
-_PACKAGED_POSTINGS: Final = Path(__file__).parents[2] / "pipeline" / "demo" / "postings"
+_SOURCE_EXAMPLES: Final = Path(__file__).parents[2] / "examples"
+_PACKAGED_EXAMPLES: Final = Path(__file__).parents[2] / "pipeline" / "demo"
 
 _BANNER: Final = """
 The sidecar watches a pipeline that runs the same postings again and again.
@@ -50,7 +50,7 @@ def add_to(commands: argparse._SubParsersAction[Any]) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    jobs = arguments.jobs or _example_postings()
+    jobs = arguments.jobs or _examples() / "postings"
     if not jobs.exists():
         raise ConfigError((f"--jobs: {jobs} does not exist; give a posting or a directory of them",))
     listen = listen_address(arguments) or (_ANY_FREE_PORT if arguments.once else None)
@@ -64,6 +64,7 @@ async def _demo(
     try:
         async with demo(
             jobs=jobs,
+            cv=_examples() / "cv.md",
             output=output,
             listen=listen,
             environment=os.environ,
@@ -100,5 +101,5 @@ def _say(line: str) -> None:
     print(line, file=sys.stderr, flush=True)  # noqa: T201
 
 
-def _example_postings() -> Path:
-    return _SOURCE_POSTINGS if _SOURCE_POSTINGS.is_dir() else _PACKAGED_POSTINGS
+def _examples() -> Path:
+    return _SOURCE_EXAMPLES if _SOURCE_EXAMPLES.is_dir() else _PACKAGED_EXAMPLES

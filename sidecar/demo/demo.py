@@ -63,6 +63,7 @@ class Demo:
 async def demo(
     *,
     jobs: Path,
+    cv: Path,
     output: Path | None,
     listen: ListenAddress | None,
     environment: Mapping[str, str],
@@ -74,6 +75,7 @@ async def demo(
 
     Args:
         jobs: a posting or a directory of them.
+        cv: the candidate's, in Markdown.
         output: where the worker's files go; None for the demo's own temporary folder.
         listen: where the sidecar serves; None for what SIDECAR_LISTEN says.
         environment: what the user's shell gives; of the sidecar's variables only where to listen and
@@ -97,6 +99,7 @@ async def demo(
             **dict.fromkeys(API_KEYS, _DEMO_KEY),
             **_variables(stand_ins),
             "SIDECAR_SPOOL": str(folder / "spool"),
+            "CANDIDATE_CV": str(cv),
             # Stand-ins are on this machine, wherever a proxy leads.
             **dict.fromkeys(("NO_PROXY", "no_proxy"), "127.0.0.1,localhost"),
             "HEALTH_CHECK_INTERVAL": _PROBE_INTERVAL_SECONDS,

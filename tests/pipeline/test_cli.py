@@ -108,6 +108,7 @@ def stand_ins(served: StandIns, monkeypatch: pytest.MonkeyPatch, tmp_path: Path)
     monkeypatch.setenv("OPENROUTER_API_KEY", "sk-or-SECRET")
     monkeypatch.setenv("OPENROUTER_BASE_URL", f"{served.openrouter}/api/v1")
     monkeypatch.setenv("PDF_SERVICE_URL", served.pdf_service)
+    monkeypatch.setenv("CANDIDATE_CV", str(EXAMPLES.parent / "cv.md"))
     monkeypatch.delenv("SIDECAR_SPOOL", raising=False)
     monkeypatch.chdir(tmp_path)
     yield served
@@ -233,7 +234,7 @@ def test_every_bad_setting_is_one_line(
     monkeypatch.delenv("PDF_SERVICE_URL")
     assert main(["run", posting()]) == 2
     lines = capsys.readouterr().err.splitlines()
-    assert [line.split(":")[1] for line in lines] == [" OPENROUTER_API_KEY", " PDF_SERVICE_URL"]
+    assert [line.split(":")[1] for line in lines] == [" LLM_PROVIDERS", " PDF_SERVICE_URL"]
 
 
 @pytest.mark.usefixtures("stand_ins")

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 import pytest
 from pypdf import PdfReader
 
-from pipeline.demo.pdf import Block, drawable, parse_html, render_html
+from pipeline.demo.pdf import drawable, render_html
+from pipeline.html_blocks import Block, parse_html
 from tests.pipeline.demo.calling import html_form
 
 if TYPE_CHECKING:

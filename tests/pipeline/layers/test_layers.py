@@ -3,34 +3,33 @@
 from __future__ import annotations
 
 from dataclasses import FrozenInstanceError
-from pathlib import Path
 
 import pytest
+from pydantic import ValidationError
 
-from pipeline.jobs import Job
-from pipeline.layers import LAYERS, Layer, Workplace
-from pipeline.layers.intake import INTAKE, IntakeError
+from pipeline.layers import LAYERS, Layer
 from pipeline.metrics import DEPENDENCY_NAME
-from tests.pipeline.providers.serving import providers_at
+from pipeline.providers import language_models
+from sidecar.health.pipeline import LAYER_ORDER
+
+PROVIDERS = {*language_models.NAMES, "firecrawl", "pdf_service", "mongodb"}
 
 
-def test_layers_run_in_this_order() -> None:
-    assert [layer.name for layer in LAYERS] == ["intake", "pain_points", "publish"]
+def test_layers_run_in_the_order_in_which_the_document_shows_them() -> None:
+    assert tuple(layer.name for layer in LAYERS) == LAYER_ORDER
 
 
 @pytest.mark.parametrize("layer", LAYERS, ids=lambda layer: layer.name)
-async def test_layer_is_frozen_and_names_providers_that_exist(layer: Layer) -> None:
+def test_layer_is_frozen_and_names_providers_that_exist(layer: Layer) -> None:
     assert DEPENDENCY_NAME.fullmatch(layer.name)
-    async with providers_at() as providers:
-        assert set(layer.dependencies) <= set(providers.dependencies)
+    assert set(layer.dependencies) <= PROVIDERS
     with pytest.raises(FrozenInstanceError):
         layer.name = "other"  # type: ignore[misc]
 
 
-async def test_intake_fails_a_job_whose_file_has_no_text() -> None:
-    async with providers_at() as providers:
-        with pytest.raises(IntakeError, match="the file is empty"):
-            await INTAKE.run(
-                Job(id="1", source="a.md", text=None, unreadable="the file is empty"),
-                Workplace(providers, Path()),
-            )
+@pytest.mark.parametrize("layer", LAYERS, ids=lambda layer: layer.name)
+def test_results_are_frozen_and_of_one_layer_alone(layer: Layer) -> None:
+    assert layer.result.model_config.get("frozen") is True
+    assert [other.name for other in LAYERS if other.result is layer.result] == [layer.name]
+    with pytest.raises(ValidationError):
+        layer.result.model_validate_json('"text"')

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ssl
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from typing import Any
 from unittest.mock import patch
@@ -13,11 +13,13 @@ from aiohttp.test_utils import TestServer
 
 from pipeline import Meter
 from pipeline.providers import Providers
-from pipeline.settings import Settings
+from pipeline.settings import ServiceAccess, Settings
 
 CHAT = "/api/v1/chat/completions"
 CONVERT = "/forms/chromium/convert/html"
 NOBODY = "http://127.0.0.1:1"
+BASE_PATHS = {"openrouter": "/api/v1", "openai": "/v1", "anthropic": ""}
+MODELS = {"openrouter": "openai/gpt-4o-mini", "openai": "gpt-4o-mini", "anthropic": "claude-haiku-4-5"}
 _TLS = ssl.create_default_context()
 
 Reply = Callable[[], web.StreamResponse]
@@ -53,6 +55,21 @@ def completion(content: str | None, **usage: Any) -> Reply:
     return lambda: web.json_response(body)
 
 
+def message(text: str) -> Reply:
+    """A message of Anthropic's with this text, for 10 and 5 tokens."""
+    body = {
+        "id": "msg_1",
+        "type": "message",
+        "role": "assistant",
+        "model": MODELS["anthropic"],
+        "content": [{"type": "text", "text": text}],
+        "stop_reason": "end_turn",
+        "stop_sequence": None,
+        "usage": {"input_tokens": 10, "output_tokens": 5},
+    }
+    return lambda: web.json_response(body)
+
+
 def answer(body: bytes | str, *, status: int = 200, content_type: str = "application/json") -> Reply:
     content = body.encode() if isinstance(body, str) else body
     return lambda: web.Response(body=content, status=status, content_type=content_type)
@@ -73,19 +90,56 @@ async def serving_app(app: web.Application) -> AsyncIterator[str]:
         yield str(server.make_url("")).rstrip("/")
 
 
-@asynccontextmanager
-async def providers_at(
-    *, openrouter: str = NOBODY, pdf_service: str = NOBODY, meter: Meter | None = None
-) -> AsyncIterator[Providers]:
-    settings = Settings(
-        openrouter_api_key="sk-or-secret",
-        openrouter_base_url=f"{openrouter}/api/v1",
+def settings_at(
+    *,
+    models: Mapping[str, str] | None = None,
+    firecrawl: str | None = None,
+    pdf_service: str = NOBODY,
+    mongodb: str | None = None,
+    cv: str = "# Ada\n\n## Experience\n\n- Cooked at Old Inn",
+) -> Settings:
+    """Services by URL, the models in the order of `models`; nobody is at the others, or they are left out."""
+    models = {"openrouter": NOBODY} if models is None else models
+    return Settings(
+        language_models=tuple(
+            ServiceAccess(
+                name=name, api_key=f"{name}-secret", base_url=url + BASE_PATHS[name], model=MODELS[name]
+            )
+            for name, url in models.items()
+        ),
+        firecrawl=None
+        if firecrawl is None
+        else ServiceAccess(name="firecrawl", api_key="firecrawl-secret", base_url=firecrawl),
         pdf_service_url=pdf_service,
+        mongodb_uri=mongodb,
+        candidate_cv=cv,
     )
+
+
+@asynccontextmanager
+async def providers_of(settings: Settings, meter: Meter | None = None) -> AsyncIterator[Providers]:
     # Loading the certificates of the world's authorities takes longer than most tests.
     with patch("ssl.create_default_context", return_value=_TLS):
         providers = Providers.open(settings, Meter() if meter is None else meter)
+    for dependency in providers.dependencies.values():
+        dependency.retries = None
     try:
         yield providers
     finally:
         await providers.close()
+
+
+@asynccontextmanager
+async def providers_at(
+    *,
+    openrouter: str = NOBODY,
+    models: Mapping[str, str] | None = None,
+    firecrawl: str | None = None,
+    pdf_service: str = NOBODY,
+    meter: Meter | None = None,
+) -> AsyncIterator[Providers]:
+    """Without retries: a test counts what is sent."""
+    models = {"openrouter": openrouter} if models is None else models
+    settings = settings_at(models=models, firecrawl=firecrawl, pdf_service=pdf_service)
+    async with providers_of(settings, meter) as providers:
+        yield providers

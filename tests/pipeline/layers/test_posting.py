@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pipeline.jobs import MAX_POSTING_BYTES
-from pipeline.layers.intake import MAX_REQUIREMENTS, MAX_TITLE_CHARS, IntakeError, Posting, parse_posting
+from pipeline.layers.posting import MAX_REQUIREMENTS, MAX_TITLE_CHARS, IntakeError, Posting, parse_posting
 
 EXAMPLES = Path(__file__).parents[3] / "examples" / "postings"
 

@@ -6,35 +6,135 @@ import pytest
 from aiohttp import web
 
 from pipeline import BreakerOpenError, Dependency, Meter, running_job, running_layer
+from pipeline.demo.calls import CALLS
 from pipeline.demo.stand_ins import create_app
+from pipeline.fallbacks import placeholder
 from pipeline.metrics import (
     PIPELINE_CALLS,
     PIPELINE_COST,
     PIPELINE_PRICED_CALLS,
     PIPELINE_TOKENS,
+    FallbackKind,
     PriceSource,
 )
 from pipeline.prices import CEILING_USD_PER_CALL
-from pipeline.providers import ProviderError
+from pipeline.providers import ProviderError, Providers
+from pipeline.providers.language_model import Message
 from tests.pipeline.providers.serving import (
     CHAT,
+    MODELS,
     NOBODY,
     Reply,
     Scripted,
     answer,
     completion,
+    message,
     providers_at,
     serving,
     serving_app,
 )
 
-QUESTION = {"role": "user", "content": "What are the pain_points?"}
+QUESTION = Message("user", "What are the pain_points?")
 MODEL = "openai/gpt-4o-mini"
+MESSAGES = "/v1/messages"
+NAMES = pytest.mark.parametrize("name", ["openrouter", "openai", "anthropic"])
 
 
-async def ask(url: str, meter: Meter | None = None) -> str:
-    async with providers_at(openrouter=url, meter=meter) as providers:
-        return await providers.openrouter.ask_for_json([QUESTION])  # type: ignore[list-item]
+async def ask(url: str, meter: Meter | None = None, *, name: str = "openrouter") -> str:
+    async with providers_at(models={name: url}, meter=meter) as providers:
+        return await ask_of(providers)
+
+
+async def ask_of(providers: Providers) -> str:
+    answer = await providers.language_models.ask(
+        [QUESTION], max_output_tokens=500, fallback=placeholder(None)
+    )
+    if answer.value is None:
+        assert answer.fallback is FallbackKind.PLACEHOLDER
+        assert answer.error is not None
+        raise answer.error
+    return answer.value
+
+
+@NAMES
+async def test_answer_of_every_stand_in_is_counted_token_by_token(name: str) -> None:
+    meter = Meter()
+    app = create_app(name)
+    async with serving_app(app) as url:
+        with running_job() as account, running_layer("pain_points"):
+            assert "pain_points" in await ask(url, meter, name=name)
+    seen = app[CALLS]
+    model = MODELS[name]
+    counted = {
+        type_: meter.counter(PIPELINE_TOKENS, "pain_points", name, model, type_).value
+        for type_ in ("input", "output")
+    }
+    assert counted == {"input": seen.input_tokens, "output": seen.output_tokens}
+    assert account.spent_usd == meter.counter(PIPELINE_COST, "pain_points", name, model).value > 0
+
+
+async def test_anthropic_is_asked_by_its_own_protocol() -> None:
+    reply = Scripted(message("{}"))
+    async with serving(MESSAGES, reply) as url:
+        assert await ask(url, name="anthropic") == "{}"
+    assert "anthropic-secret" in str(reply.headers[0])
+    assert reply.headers[0]["anthropic-version"]
+    assert reply.bodies[0]["max_tokens"] == 500
+    assert reply.bodies[0]["messages"] == [{"role": "user", "content": QUESTION.content}]
+
+
+@pytest.mark.parametrize(
+    ("reply", "reason"),
+    [
+        (answer('{"error": {"message": "BODY"}}', status=529), "status 529"),
+        (answer("BODY{"), "cannot be read"),
+        (answer('"BODY"'), "no message"),
+        (answer('{"content": "BODY"}'), "no message"),
+    ],
+)
+async def test_anthropics_failure_is_one_line_without_the_body(reply: Reply, reason: str) -> None:
+    async with serving(MESSAGES, Scripted(reply)) as url:
+        with pytest.raises(ProviderError, match=reason) as raised:
+            await ask(url, name="anthropic")
+    assert "BODY" not in str(raised.value)
+
+
+async def test_a_profile_or_token_of_the_environment_is_never_sent(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ANTHROPIC_API_KEY", "other-secret")
+    monkeypatch.setenv("ANTHROPIC_AUTH_TOKEN", "other-secret")
+    monkeypatch.setenv("ANTHROPIC_BASE_URL", NOBODY)
+    reply = Scripted(message("{}"))
+    async with serving(MESSAGES, reply) as url:
+        await ask(url, name="anthropic")
+    assert "other-secret" not in str(reply.headers)
+
+
+async def test_the_next_model_answers_for_one_that_fails() -> None:
+    meter = Meter()
+    down, up = Scripted(answer("{}", status=503)), Scripted(message("{}"))
+    async with (
+        serving(CHAT, down) as first,
+        serving(MESSAGES, up) as second,
+        providers_at(models={"openrouter": first, "anthropic": second}, meter=meter) as providers,
+    ):
+        for _ in range(7):
+            assert await ask_of(providers) == "{}"
+    assert len(up.bodies) == 7
+    # The breaker opens after five failures: from then on the first is not even asked.
+    assert len(down.bodies) == 5
+    assert meter.counter(PIPELINE_CALLS, "none", "openrouter", "rejected_breaker").value == 2
+
+
+async def test_the_fallback_stands_in_when_the_last_has_failed() -> None:
+    down = Scripted(answer("{}", status=503))
+    async with (
+        serving(CHAT, down) as first,
+        serving(MESSAGES, down) as second,
+        providers_at(models={"openrouter": first, "anthropic": second}) as providers,
+    ):
+        with pytest.raises(ProviderError, match="anthropic: status 503"):
+            await ask_of(providers)
+    assert len(down.bodies) == 2
 
 
 async def test_answer_of_the_stand_in_is_counted_to_the_cent() -> None:
@@ -43,8 +143,6 @@ async def test_answer_of_the_stand_in_is_counted_to_the_cent() -> None:
     async with serving_app(app) as url:
         with running_job() as account, running_layer("pain_points"):
             assert "pain_points" in await ask(url, meter)
-    from pipeline.demo.calls import CALLS
-
     seen = app[CALLS]
     labels = ("pain_points", "openrouter", MODEL)
     assert account.spent_usd == pytest.approx(seen.cost_usd, abs=1e-12)
@@ -77,9 +175,10 @@ async def test_request_carries_the_key_and_asks_for_json() -> None:
     reply = Scripted(completion("{}"))
     async with serving(CHAT, reply) as url:
         await ask(url)
-    assert reply.headers[0]["Authorization"] == "Bearer sk-or-secret"
+    assert reply.headers[0]["Authorization"] == "Bearer openrouter-secret"
     assert reply.bodies[0]["model"] == MODEL
-    assert reply.bodies[0]["messages"] == [QUESTION]
+    assert reply.bodies[0]["messages"] == [{"role": "user", "content": QUESTION.content}]
+    assert reply.bodies[0]["max_tokens"] == 500
     assert reply.bodies[0]["response_format"] == {"type": "json_object"}
 
 
@@ -93,7 +192,7 @@ async def test_another_providers_credentials_are_never_sent(monkeypatch: pytest.
     reply = Scripted(completion("{}"))
     async with serving(CHAT, reply) as url:
         await ask(url)
-    assert reply.headers[0]["Authorization"] == "Bearer sk-or-secret"
+    assert reply.headers[0]["Authorization"] == "Bearer openrouter-secret"
     assert "openai-secret" not in str(reply.headers)
 
 
@@ -119,12 +218,11 @@ async def test_failure_is_one_line_without_the_body_and_counts_as_an_error(reply
     assert meter.counter(PIPELINE_CALLS, "none", "openrouter", "error").value == 1
 
 
-@pytest.mark.parametrize("content", [None, "", "  "])
-async def test_answer_without_text_fails_and_is_paid_for(content: str | None) -> None:
+@pytest.mark.parametrize("content", [None, ""])
+async def test_answer_without_text_is_empty_and_is_paid_for(content: str | None) -> None:
     meter = Meter()
     async with serving(CHAT, Scripted(completion(content, cost=0.5))) as url:
-        with pytest.raises(ProviderError, match="no text"):
-            await ask(url, meter)
+        assert await ask(url, meter) == ""
     assert meter.counter(PIPELINE_COST, "none", "openrouter", MODEL).value == 0.5
 
 
@@ -164,9 +262,12 @@ async def test_silence_ends_at_the_guards_timeout() -> None:
     app = web.Application()
     app.router.add_post(CHAT, hang)
     async with serving_app(app) as url, providers_at(openrouter=url) as providers:
-        providers.openrouter.dependency = Dependency("openrouter", meter=Meter(), call_timeout_seconds=0.02)
+        (model,) = providers.language_models.models
+        model.dependency = Dependency(  # type: ignore[misc]
+            "openrouter", meter=Meter(), call_timeout_seconds=0.02, falls_back_on=lambda _: False
+        )
         with pytest.raises(ProviderError, match=r"no answer within 0\.02 s"):
-            await providers.openrouter.ask_for_json([QUESTION])  # type: ignore[list-item]
+            await ask_of(providers)
 
 
 async def test_open_breaker_sends_nothing() -> None:
@@ -174,7 +275,7 @@ async def test_open_breaker_sends_nothing() -> None:
     async with serving(CHAT, reply) as url, providers_at(openrouter=url) as providers:
         for _ in range(5):
             with pytest.raises(ProviderError):
-                await providers.openrouter.ask_for_json([QUESTION])  # type: ignore[list-item]
+                await ask_of(providers)
         with pytest.raises(BreakerOpenError):
-            await providers.openrouter.ask_for_json([QUESTION])  # type: ignore[list-item]
+            await ask_of(providers)
     assert len(reply.bodies) == 5

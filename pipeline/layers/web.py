@@ -1,0 +1,68 @@
+"""What a job looks up on the web: each look is paid for once, an interrupted run's included."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Annotated, Final, TypeVar, cast
+
+from pydantic import BaseModel, ConfigDict, StringConstraints, TypeAdapter
+
+from pipeline.fallbacks import Answer, Fallback
+from pipeline.jobs import Job
+from pipeline.layers.lines import one_line
+from pipeline.layers.paid import paid_once
+
+if TYPE_CHECKING:
+    from pipeline.providers.firecrawl import FireCrawl, SearchResult
+
+F = TypeVar("F")
+
+_Url = Annotated[str, StringConstraints(max_length=2_000)]
+
+
+class Page(BaseModel):
+    """A page that a search found, in what the search says of it."""
+
+    model_config = ConfigDict(frozen=True)
+
+    url: _Url
+    title: str
+    description: str
+
+
+_PAGES: Final = TypeAdapter(tuple[Page, ...])
+
+
+async def search(
+    job: Job, firecrawl: FireCrawl, query: str, *, limit: int, fallback: Fallback[F]
+) -> Answer[tuple[Page, ...] | F]:
+    """At most `limit` pages, the best first."""
+
+    async def ask() -> Answer[str | F]:
+        answer = await firecrawl.search(query, limit=limit, fallback=fallback)
+        if not answer.is_real:
+            return cast("Answer[F]", answer)
+        pages = tuple(
+            Page(url=found.url, title=one_line(found.title), description=one_line(found.description))
+            for found in cast("tuple[SearchResult, ...]", answer.value)
+        )
+        return Answer(_PAGES.dump_json(pages).decode())
+
+    answer = await paid_once(job, json.dumps(["search", query, limit]), ask)
+    if answer.is_real:
+        return Answer(_PAGES.validate_json(cast("str", answer.value)))
+    return cast("Answer[F]", answer)
+
+
+async def read(job: Job, firecrawl: FireCrawl, url: str, *, fallback: Fallback[F]) -> Answer[str | F]:
+    """The page as Markdown; the beginning, where it is long."""
+    return await paid_once(job, json.dumps(["read", url]), lambda: firecrawl.scrape(url, fallback=fallback))
+
+
+def listed(pages: Sequence[Page]) -> str:
+    """For a prompt: each page with its number, from 1."""
+    return "\n".join(
+        f"[{number}] {page.title}\n{page.url}\n{page.description}"
+        for number, page in enumerate(pages, start=1)
+    )

@@ -1,0 +1,92 @@
+"""Anthropic through its own SDK: messages, guarded and priced."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TypeVar
+
+import anthropic
+from anthropic.types import Message as Completion
+from anthropic.types import MessageParam
+
+from pipeline.dependency import Dependency
+from pipeline.fallbacks import Answer, Fallback
+from pipeline.prices import Charge, Flavor, price_answer
+from pipeline.providers.error import ProviderError
+from pipeline.providers.guarded import answered
+from pipeline.providers.language_model import Message
+from pipeline.settings import ServiceAccess
+
+F = TypeVar("F")
+
+
+class Anthropic:
+    """One client for the process; `close` it in the loop that used it."""
+
+    def __init__(self, access: ServiceAccess, dependency: Dependency) -> None:
+        self.dependency = dependency
+        self._model = access.model
+        self._client = anthropic.AsyncAnthropic(
+            # Stated, and so no other credential of the environment or of a profile on disk is read.
+            api_key=access.api_key,
+            base_url=access.base_url,
+            # The guard has the time limit and decides about retries.
+            timeout=None,
+            max_retries=0,
+            http_client=anthropic.DefaultAsyncHttpxClient(follow_redirects=False, timeout=None),
+        )
+
+    async def ask(
+        self, messages: Sequence[Message], *, max_output_tokens: int, fallback: Fallback[F]
+    ) -> Answer[str | F]:
+        """See `LanguageModel`."""
+        answer = await answered(
+            self.dependency,
+            lambda: self.dependency.call(
+                lambda: self._complete(messages, max_output_tokens),
+                price=self._price,
+                fallback=fallback,
+                operation="message",
+            ),
+        )
+        if isinstance(answer.value, Completion):
+            return Answer("".join(part.text for part in answer.value.content if part.type == "text"))
+        return Answer(answer.value, answer.fallback, answer.error)
+
+    async def close(self) -> None:
+        await self._client.close()
+
+    async def _complete(self, messages: Sequence[Message], max_output_tokens: int) -> Completion:
+        name = self.dependency.name
+        try:
+            completion = await self._client.messages.create(
+                model=self._model,
+                messages=[_as_param(message) for message in messages],
+                max_tokens=max_output_tokens,
+            )
+        except anthropic.APIStatusError as error:
+            raise ProviderError(
+                name, f"status {error.status_code}", error.status_code, error.response.headers
+            ) from None
+        except anthropic.APIConnectionError as error:
+            cause = error.__cause__
+            raise ProviderError(name, f"no connection ({type(cause or error).__name__})") from None
+        except (anthropic.AnthropicError, ValueError) as error:
+            raise ProviderError(name, f"the answer cannot be read ({type(error).__name__})") from None
+        if not isinstance(completion, Completion) or not isinstance(completion.content, list):
+            raise ProviderError(name, "the answer is no message")
+        return completion
+
+    def _price(self, completion: Completion) -> Charge:
+        return price_answer(
+            completion.model_dump(warnings=False),
+            provider=self.dependency.name,
+            model=self._model,
+            flavor=Flavor.ANTHROPIC,
+        )
+
+
+def _as_param(message: Message) -> MessageParam:
+    if message.role == "user":
+        return {"role": "user", "content": message.content}
+    return {"role": "assistant", "content": message.content}

@@ -1,0 +1,96 @@
+"""Chat completions through OpenAI's own SDK, guarded and priced: OpenAI's and OpenRouter's."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TypeVar
+
+import openai
+from openai.types.chat import ChatCompletion, ChatCompletionMessageParam
+
+from pipeline.dependency import Dependency
+from pipeline.fallbacks import Answer, Fallback
+from pipeline.prices import Charge, price_chat_completion
+from pipeline.providers.error import ProviderError
+from pipeline.providers.guarded import answered
+from pipeline.providers.language_model import Message
+from pipeline.settings import ServiceAccess
+
+F = TypeVar("F")
+
+
+class ChatCompletions:
+    """One client for the process; `close` it in the loop that used it."""
+
+    def __init__(self, access: ServiceAccess, dependency: Dependency) -> None:
+        self.dependency = dependency
+        self._model = access.model
+        self._client = openai.AsyncOpenAI(
+            api_key=access.api_key,
+            base_url=access.base_url,
+            # Stated, or an Authorization in OPENAI_CUSTOM_HEADERS would be sent in its place.
+            default_headers={"Authorization": f"Bearer {access.api_key}"},
+            # The guard has the time limit and decides about retries.
+            timeout=None,
+            max_retries=0,
+            http_client=openai.DefaultAsyncHttpxClient(follow_redirects=False, timeout=None),
+        )
+        # The SDK took these from OPENAI_… variables: another provider's business.
+        client = self._client
+        client.organization = client.project = client.admin_api_key = client.webhook_secret = None
+
+    async def ask(
+        self, messages: Sequence[Message], *, max_output_tokens: int, fallback: Fallback[F]
+    ) -> Answer[str | F]:
+        """See `LanguageModel`."""
+        answer = await answered(
+            self.dependency,
+            lambda: self.dependency.call(
+                lambda: self._complete(messages, max_output_tokens),
+                price=self._price,
+                fallback=fallback,
+                operation="chat completion",
+            ),
+        )
+        if isinstance(answer.value, ChatCompletion):
+            text = answer.value.choices[0].message.content if answer.value.choices else None
+            return Answer(text if isinstance(text, str) else "")
+        return Answer(answer.value, answer.fallback, answer.error)
+
+    async def close(self) -> None:
+        await self._client.close()
+
+    async def _complete(self, messages: Sequence[Message], max_output_tokens: int) -> ChatCompletion:
+        name = self.dependency.name
+        try:
+            completion = await self._client.chat.completions.create(
+                model=self._model,
+                messages=[_as_param(message) for message in messages],
+                max_tokens=max_output_tokens,
+                response_format={"type": "json_object"},
+            )
+        except openai.APIStatusError as error:
+            raise ProviderError(
+                name, f"status {error.status_code}", error.status_code, error.response.headers
+            ) from None
+        except openai.APIConnectionError as error:
+            cause = error.__cause__
+            raise ProviderError(name, f"no connection ({type(cause or error).__name__})") from None
+        except (openai.OpenAIError, ValueError) as error:
+            raise ProviderError(name, f"the answer cannot be read ({type(error).__name__})") from None
+        # The SDK hands over whatever came with status 200: OpenRouter reports some failures of the
+        # model's own host that way, and a proxy answers with a page.
+        if not isinstance(completion, ChatCompletion) or not isinstance(completion.choices, list):
+            raise ProviderError(name, "the answer is no chat completion")
+        return completion
+
+    def _price(self, completion: ChatCompletion) -> Charge:
+        return price_chat_completion(
+            completion.model_dump(warnings=False), provider=self.dependency.name, model=self._model
+        )
+
+
+def _as_param(message: Message) -> ChatCompletionMessageParam:
+    if message.role == "user":
+        return {"role": "user", "content": message.content}
+    return {"role": "assistant", "content": message.content}

@@ -1,0 +1,167 @@
+"""FireCrawl through its own SDK: search and scrape, guarded, and priced by credits."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping
+from contextvars import ContextVar
+from dataclasses import dataclass
+from typing import Any, Final, Generic, TypeVar
+
+import httpx
+from firecrawl import FirecrawlError
+from firecrawl.v2 import AsyncFirecrawlClient
+
+from pipeline.dependency import Dependency
+from pipeline.fallbacks import Answer, Fallback
+from pipeline.instrument.credits import CEILING_USD_PER_CREDIT, price_credits
+from pipeline.providers.error import ProviderError
+from pipeline.providers.guarded import answered
+from pipeline.settings import ServiceAccess
+
+F = TypeVar("F")
+T = TypeVar("T")
+
+NAME: Final = "firecrawl"
+MAX_PAGE_CHARS: Final = 20_000
+_MAX_URL_CHARS: Final = 2_000
+_MAX_TITLE_CHARS: Final = 300
+_MAX_DESCRIPTION_CHARS: Final = 1_000
+_CREDITS_PER_TEN_RESULTS: Final = 2
+_MOST_CREDITS_PER_PAGE: Final = 5
+"""A page that the plain way does not reach is fetched in a dearer one."""
+
+
+@dataclass(frozen=True, slots=True)
+class SearchResult:
+    """A page that a search found, in what the search says of it."""
+
+    url: str
+    title: str
+    description: str
+
+
+@dataclass(frozen=True, slots=True)
+class _Priced(Generic[T]):
+    """What an answer holds for the caller, and its body, which states the credits it used."""
+
+    value: T
+    body: Mapping[str, Any]
+
+
+class FireCrawl:
+    """One client for the process; `close` it in the loop that used it."""
+
+    def __init__(self, access: ServiceAccess, dependency: Dependency) -> None:
+        self.dependency = dependency
+        self._client = AsyncFirecrawlClient(
+            access.api_key,
+            access.base_url,
+            # The guard has the time limit and decides about retries.
+            timeout=None,
+            max_retries=0,
+        )
+        _remember_bodies(self._client.async_http_client)
+
+    async def search(
+        self, query: str, *, limit: int, fallback: Fallback[F]
+    ) -> Answer[tuple[SearchResult, ...] | F]:
+        """At most `limit` web pages, the best first, without those whose address is no http or https URL.
+
+        Raises:
+            BreakerOpenError: refused; nothing was sent. RejectedError: likewise.
+            ProviderError: no answer, and the fallback has none either.
+        """
+
+        async def send() -> tuple[SearchResult, ...]:
+            found = await self._client.search(query, limit=limit)
+            return tuple(_results(found.web))[:limit]
+
+        credits_at_most = -(-limit // 10) * _CREDITS_PER_TEN_RESULTS
+        return await self._call(send, fallback, operation="search", credits_at_most=credits_at_most)
+
+    async def scrape(self, url: str, *, fallback: Fallback[F]) -> Answer[str | F]:
+        """The page as Markdown, its first `MAX_PAGE_CHARS` characters; empty where it has no text.
+
+        Raises:
+            As `search`.
+        """
+
+        async def send() -> str:
+            page = await self._client.scrape(url, formats=["markdown"], auto_resume=False)
+            markdown = page.markdown
+            return markdown[:MAX_PAGE_CHARS] if isinstance(markdown, str) else ""
+
+        return await self._call(send, fallback, operation="scrape", credits_at_most=_MOST_CREDITS_PER_PAGE)
+
+    async def close(self) -> None:
+        await self._client.async_http_client.close()
+
+    async def _call(
+        self, send: Callable[[], Awaitable[T]], fallback: Fallback[F], *, operation: str, credits_at_most: int
+    ) -> Answer[T | F]:
+        answer = await answered(
+            self.dependency,
+            lambda: self.dependency.call(
+                lambda: _answered_with_body(send),
+                price=lambda priced: price_credits(priced.body, kind=operation),
+                fallback=fallback,
+                operation=operation,
+                max_usd=credits_at_most * CEILING_USD_PER_CREDIT,
+            ),
+        )
+        if isinstance(answer.value, _Priced):
+            return Answer(answer.value.value)
+        return Answer(answer.value, answer.fallback, answer.error)
+
+
+async def _answered_with_body(send: Callable[[], Awaitable[T]]) -> _Priced[T]:
+    bodies: list[Mapping[str, Any]] = []
+    token = _bodies.set(bodies)
+    try:
+        value = await send()
+    except FirecrawlError as error:
+        status = error.status_code
+        if status is None or status < 400:
+            raise ProviderError(NAME, "the answer says that it failed") from None
+        headers = getattr(error.response, "headers", None)
+        raise ProviderError(NAME, f"status {status}", status, headers) from None
+    except httpx.HTTPError as error:
+        raise ProviderError(NAME, f"no connection ({type(error).__name__})") from None
+    except Exception as error:  # noqa: BLE001  (the SDK takes any answer for one of the right shape)
+        raise ProviderError(NAME, f"the answer cannot be read ({type(error).__name__})") from None
+    finally:
+        _bodies.reset(token)
+    return _Priced(value, bodies[-1] if bodies else {})
+
+
+_bodies: ContextVar[list[Mapping[str, Any]] | None] = ContextVar("firecrawl_bodies", default=None)
+
+
+def _remember_bodies(http_client: Any) -> None:  # noqa: ANN401
+    """The SDK leaves out of a search's result what it cost; so its HTTP layer is listened to."""
+    post = http_client.post
+
+    async def listened_to(*args: Any, **kwargs: Any) -> Any:  # noqa: ANN401
+        response = await post(*args, **kwargs)
+        bodies = _bodies.get()
+        if bodies is not None and response.status_code == 200:
+            body = response.json()
+            bodies.append(body if isinstance(body, Mapping) else {})
+        return response
+
+    http_client.post = listened_to
+
+
+def _results(found: Any) -> list[SearchResult]:  # noqa: ANN401
+    results = []
+    for page in found or ():
+        url, title, description = (getattr(page, name, None) for name in ("url", "title", "description"))
+        if isinstance(url, str) and url.startswith(("http://", "https://")) and len(url) <= _MAX_URL_CHARS:
+            results.append(
+                SearchResult(
+                    url,
+                    title[:_MAX_TITLE_CHARS] if isinstance(title, str) else "",
+                    description[:_MAX_DESCRIPTION_CHARS] if isinstance(description, str) else "",
+                )
+            )
+    return results

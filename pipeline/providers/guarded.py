@@ -1,0 +1,47 @@
+"""The guard that every provider has round its calls."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Coroutine
+from typing import TYPE_CHECKING, Any, Final, TypeVar
+
+from pipeline.dependency import Dependency
+from pipeline.meter import Meter
+from pipeline.providers.error import ProviderError
+from pipeline.retries import Retries
+
+if TYPE_CHECKING:
+    from pipeline.limits import Limits
+
+T = TypeVar("T")
+
+RETRIES: Final = Retries(attempts=3, first_wait_seconds=0.25, max_wait_seconds=4.0, max_total_seconds=30.0)
+"""For a service that has no substitute."""
+
+
+def guarded(
+    name: str, meter: Meter, limits: Limits | None, *, paid: bool = False, retries: Retries | None = None
+) -> Dependency:
+    """A dependency with its limits; its series exist from now on."""
+    return Dependency(
+        name,
+        meter=meter,
+        paid=paid,
+        budget=None if limits is None or not paid else limits.budget,
+        rate_limit=None if limits is None else limits.rate_limit(name),
+        retries=retries,
+    )
+
+
+async def answered(dependency: Dependency, call: Callable[[], Coroutine[Any, Any, T]]) -> T:
+    """What a guarded call gives.
+
+    Raises:
+        ProviderError: in place of the TimeoutError of a call that did not end in time.
+    """
+    try:
+        return await call()
+    except TimeoutError:
+        raise ProviderError(
+            dependency.name, f"no answer within {dependency.call_timeout_seconds:g} s"
+        ) from None

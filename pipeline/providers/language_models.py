@@ -1,0 +1,108 @@
+"""The language models in the order of the settings: where one has no answer, the next is asked."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Final, Self, TypeVar
+
+import structlog
+
+from pipeline.fallbacks import Answer, Fallback
+from pipeline.meter import Meter
+from pipeline.providers.error import ProviderError
+from pipeline.providers.guarded import RETRIES, guarded
+from pipeline.providers.language_model import LanguageModel, Message
+from pipeline.rejections import RejectedError
+from pipeline.settings import MODEL_PROVIDERS, ServiceAccess, Settings
+
+if TYPE_CHECKING:
+    from pipeline.dependency import Dependency
+    from pipeline.limits import Limits
+
+log = structlog.get_logger(__name__)
+
+F = TypeVar("F")
+
+NAMES: Final = tuple(provider.name for provider in MODEL_PROVIDERS)
+
+
+class _NoFallback:
+    """For all but the last: the next one stands in."""
+
+    def stand_in(self, _error: Exception) -> None:
+        return None
+
+    def learn(self, value: object) -> None:
+        pass
+
+
+_NO_FALLBACK: Final = _NoFallback()
+
+
+class LanguageModels:
+    """As one language model that is down only when all are."""
+
+    def __init__(self, models: Sequence[LanguageModel]) -> None:
+        """At least one.
+
+        Raises:
+            ValueError: none.
+        """
+        if not models:
+            raise ValueError("models: at least one is needed")
+        self.models = tuple(models)
+
+    @classmethod
+    def open(cls, settings: Settings, meter: Meter, limits: Limits | None) -> Self:
+        # The next one is asked sooner than the same again; who is alone is asked again.
+        retries = RETRIES if len(settings.language_models) == 1 else None
+        return cls(
+            [
+                _OPEN[access.name](access, guarded(access.name, meter, limits, paid=True, retries=retries))
+                for access in settings.language_models
+            ]
+        )
+
+    async def ask(
+        self, messages: Sequence[Message], *, max_output_tokens: int, fallback: Fallback[F]
+    ) -> Answer[str | F]:
+        """The first answer there is; the fallback stands in for the last model, and is counted there.
+
+        Raises:
+            RejectedError, ProviderError: the last model's, where the fallback has no answer.
+        """
+        *first, last = self.models
+        for model in first:
+            try:
+                return await model.ask(messages, max_output_tokens=max_output_tokens, fallback=_NO_FALLBACK)
+            except (RejectedError, ProviderError) as error:
+                log.warning(
+                    "language_model.next",
+                    dependency=model.dependency.name,
+                    reason=error.reason if isinstance(error, ProviderError) else type(error).__name__,
+                )
+        return await last.ask(messages, max_output_tokens=max_output_tokens, fallback=fallback)
+
+    async def close(self) -> None:
+        for model in self.models:
+            await model.close()
+
+
+def _open_chat_completions(access: ServiceAccess, dependency: Dependency) -> LanguageModel:
+    from pipeline.providers.chat_completions import ChatCompletions
+
+    return ChatCompletions(access, dependency)
+
+
+def _open_anthropic(access: ServiceAccess, dependency: Dependency) -> LanguageModel:
+    # Its SDK takes half a second to import: only for those who have its key.
+    from pipeline.providers.anthropic import Anthropic
+
+    return Anthropic(access, dependency)
+
+
+_OPEN: Final[dict[str, Callable[[ServiceAccess, Dependency], LanguageModel]]] = {
+    "openrouter": _open_chat_completions,
+    "openai": _open_chat_completions,
+    "anthropic": _open_anthropic,
+}

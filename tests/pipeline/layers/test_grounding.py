@@ -1,0 +1,125 @@
+from __future__ import annotations
+
+import pytest
+
+from pipeline.layers.candidate import Candidate
+from pipeline.layers.grounding import numbers, uncopied, ungrounded_claim
+
+CV = Candidate.parse(
+    """# Ada Byron
+ada@example.org
+
+## Experience
+
+### Lead Engineer, Analytical Engines Ltd (2019–2024)
+
+- Moved 38 depots to PostgreSQL in 2,400 steps, twenty of them at night
+- Led a team of six
+
+## Education
+
+- MSc Mathematics, University of Bergen, 2010
+"""
+)
+EMPLOYER, DEPOTS, TEAM, DEGREE = 6, 8, 9, 13
+
+
+def test_contact_is_kept_from_the_lines_that_models_see() -> None:
+    assert (CV.name, CV.contact) == ("Ada Byron", ("ada@example.org",))
+    assert "ada@example.org" not in CV.numbered()
+    assert f"{DEPOTS}| - Moved 38 depots" in CV.numbered()
+
+
+def test_a_cv_without_sections_is_all_body() -> None:
+    assert Candidate.parse("Cooked\n\nBaked").numbered() == "1| Cooked\n3| Baked"
+    assert Candidate.parse("# Ada\nCooked").numbered() == "2| Cooked"
+    assert Candidate.parse("").numbered() == ""
+
+
+@pytest.mark.parametrize(
+    ("text", "lines"),
+    [
+        ("I moved 38 depots.", (DEPOTS,)),
+        ("Moved 38 depots in 2 400 steps.".replace(" 4", "\u00a04"), (DEPOTS,)),
+        (
+            "At Analytical Engines Ltd I moved thirty-eight depots".replace("thirty-eight", "38"),
+            (EMPLOYER, DEPOTS),
+        ),
+        ("Twenty steps of the move were made at night.", (DEPOTS,)),
+        ("I led six people as a team.", (TEAM,)),
+        ("My MSc is from the University of Bergen.", (DEGREE,)),
+        ("Since then I have moved depots for Analytical Engines.", (EMPLOYER, DEPOTS)),
+    ],
+)
+def test_a_claim_in_the_cvs_own_facts_stands(text: str, lines: tuple[int, ...]) -> None:
+    assert ungrounded_claim(text, lines, CV) == []
+
+
+@pytest.mark.parametrize(
+    ("text", "lines", "problem"),
+    [
+        ("I moved depots.", (), "it cites no line of the CV"),
+        ("I moved depots.", (99,), "line 99 is no line of the CV"),
+        ("I moved depots.", (1,), "line 1 is no line of the CV"),  # the name is no claim's ground
+        ("I moved 40 depots.", (DEPOTS,), "numbers that the source does not have: 40"),
+        ("I moved forty depots.", (DEPOTS,), "numbers that the source does not have: 40"),
+        ("I moved 38 depots.", (TEAM,), "numbers that the source does not have: 38"),
+        ("At Google I moved 38 depots.", (DEPOTS,), "names that the source does not have: google"),
+        (
+            "Google Maps was where I moved depots.",
+            (DEPOTS,),
+            "names that the source does not have: google, maps",
+        ),
+        ("I moved depots to MySQL.", (DEPOTS,), "names that the source does not have: mysql"),
+        ("MySQL depots moved.", (DEPOTS,), "names that the source does not have: mysql"),
+        (
+            "As a certified engineer I moved depots.",
+            (DEPOTS,),
+            "degrees that the source does not have: certified",
+        ),
+        ("My phd is about depots.", (DEPOTS,), "degrees that the source does not have: phd"),
+        ("I am punctual.", (DEPOTS,), "it shares no word with the lines that it cites"),
+    ],
+)
+def test_a_claim_beyond_the_lines_that_it_cites_is_refused(
+    text: str, lines: tuple[int, ...], problem: str
+) -> None:
+    assert problem in ungrounded_claim(text, lines, CV)
+
+
+def test_names_of_the_company_may_stand_in_a_claim_but_not_its_numbers() -> None:
+    assert ungrounded_claim("At Solterra I can move depots.", (DEPOTS,), CV, known_names="Solterra") == []
+    assert ungrounded_claim("I moved 143 depots.", (DEPOTS,), CV, known_names="143 roofs") != []
+
+
+@pytest.mark.parametrize(
+    ("text", "lines", "problems"),
+    [
+        ("Analytical  engines Ltd", (EMPLOYER,), []),
+        ("2019–2024", (EMPLOYER,), []),
+        ("Analytical Engines Inc", (EMPLOYER,), ["it is not copied from the line that it cites"]),
+        ("2019–2025", (EMPLOYER,), ["it is not copied from the line that it cites"]),
+        ("PhD Mathematics", (DEGREE,), ["it is not copied from the line that it cites"]),
+        ("Lead Engineer", (DEGREE,), ["it is not copied from the line that it cites"]),
+        ("Lead Engineer", (), ["it cites no line of the CV"]),
+        ("Lead Engineer", (77,), ["line 77 is no line of the CV"]),
+    ],
+)
+def test_employers_periods_and_degrees_are_copied(
+    text: str, lines: tuple[int, ...], problems: list[str]
+) -> None:
+    assert uncopied(text, lines, CV) == problems
+
+
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [
+        ("12 % to 1 %", {"12", "1"}),
+        ("1,200 and 1.5", {"1200", "1.5"}),
+        ("2019–2024", {"2019", "2024"}),
+        ("one or Two dozen", {"2", "12"}),
+        ("none", set()),
+    ],
+)
+def test_numbers_are_compared_without_separators(text: str, found: set[str]) -> None:
+    assert numbers(text) == found
