@@ -16,6 +16,7 @@ from aiohttp import web
 
 from sidecar.config import Config, ConfigError
 from sidecar.cors import allow_origins
+from sidecar.discovery import DiscoveryRoutes
 from sidecar.documents import Documents
 from sidecar.events import Events
 from sidecar.lag import watch_lag
@@ -61,17 +62,18 @@ class Sidecar:
             if getattr(config, key) != getattr(self.config, key):
                 log.warning("config.needs_restart", key=key)
         self._redactor.learn(config)
+        probed = config.probed_dependencies
         # All are made before anything changes: one that can't be made leaves everything as it was.
         changed = {
             name: _probe(name, options)
-            for name, options in config.dependencies.items()
+            for name, options in probed.items()
             if name not in self.scheduler.watches or self.scheduler.watches[name].options != options
         }
         kept = {name: watch for name, watch in self.scheduler.watches.items() if name not in changed}
         new = {name: self._watch(probe) for name, probe in changed.items()}
-        await self.scheduler.keep((kept | new)[name] for name in config.dependencies)
-        self.registry.dependencies.forget_all_but(config.dependencies)
-        self.recent.forget_all_but(config.dependencies)
+        await self.scheduler.keep((kept | new)[name] for name in probed)
+        self.registry.dependencies.forget_all_but(probed)
+        self.recent.forget_all_but(probed)
         self._reference = Reference(config.reference_addresses)
         self.config = config
 
@@ -83,6 +85,7 @@ class Sidecar:
         events = Events(self.documents)
         page = PageRoutes(self.documents, self.recent, events, paths=PATHS, links=self._links)
         app.add_routes(page.table())
+        app.add_routes(DiscoveryRoutes(lambda: self.config.discovery).table())
 
         async def end_streams(_app: web.Application) -> None:
             events.close()

@@ -30,6 +30,7 @@ def openapi_document() -> dict[str, Any]:
     document = {"application/json": {"schema": {"$ref": "#/components/schemas/HealthDocument"}}}
     text = {"text/plain": {"schema": {"type": "string"}}}
     json_object = {"application/json": {"schema": {"type": "object"}}}
+    json_list = {"application/json": {"schema": {"type": "array", "items": {"type": "object"}}}}
     return {
         "openapi": "3.1.0",
         "info": {
@@ -112,6 +113,12 @@ def openapi_document() -> dict[str, Any]:
                     ),
                     "parameters": [_DEPENDENCY_IN_PATH],
                 }
+            },
+            "/sd": {
+                "get": _operation(
+                    "The sidecars to scrape, for Prometheus' HTTP service discovery",
+                    {"200": {"description": "The whole list.", "content": json_list}},
+                )
             },
             "/healthz": {"get": _operation("Liveness", {"200": {"description": "Alive.", "content": text}})},
             "/readyz": {

@@ -38,6 +38,7 @@ PATHS: Final = """\
 /openapi.json                every path
 /probe?dependency=NAME       run a configured probe now
 /debug/probes/NAME           its last results, each with its steps
+/sd                          the sidecars to scrape, for Prometheus' HTTP service discovery
 /healthz                     200 while the sidecar lives
 /readyz                      200 once every probe has run
 """

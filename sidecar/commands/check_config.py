@@ -17,5 +17,6 @@ def add_to(commands: argparse._SubParsersAction[Any]) -> None:
 def run(arguments: argparse.Namespace) -> int:
     config = load_config(arguments)
     names = ", ".join(config.dependencies) or "none"
-    print(f"the configuration is valid; dependencies: {names}")  # noqa: T201
+    share = "" if config.sharding is None else f"; here: {', '.join(config.probed_dependencies) or 'none'}"
+    print(f"the configuration is valid; dependencies: {names}{share}")  # noqa: T201
     return 0

@@ -35,7 +35,7 @@ async def _serve(config: Config, redactor: Redactor, source: ConfigSource) -> in
         log.info(
             "sidecar.started",
             url=url,
-            dependencies=sorted(config.dependencies),
+            dependencies=sorted(config.probed_dependencies),
             spool=None if config.spool is None else str(config.spool),
         )
         if not config.dependencies:

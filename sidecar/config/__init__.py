@@ -33,6 +33,7 @@ def load(environment: Mapping[str, str], path: Path | None = None) -> Config:
         readable = yaml_file.read(file, draft)
         secret_fields.resolve(draft, file.parent)
         paths.resolve(draft, file.parent)
+    variables.name_this_sidecar(environment, draft)
     if readable:  # What an unreadable file would have set can't be compared.
         timing.judge(draft)
     timing.give_defaults(draft)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from sidecar.config.errors import Key, dotted, one_line
 
 DEPENDENCIES = "dependencies"
+SHARDING = "sharding"
 
 
 class Draft:

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Final
 from urllib.parse import unquote_to_bytes
 
-from sidecar.config.draft import DEPENDENCIES, Draft
+from sidecar.config.draft import DEPENDENCIES, SHARDING, Draft
 from sidecar.config.errors import shown, shown_path
 from sidecar.config.files import FileError, read_secret
 
@@ -33,6 +33,7 @@ PROVIDERS: Final = (
 MONGODB_VARIABLE: Final = "MONGODB_URI"
 PDF_SERVICE_VARIABLE: Final = "PDF_SERVICE_URL"
 CONFIG_VARIABLE: Final = "SIDECAR_CONFIG"
+NAME_VARIABLE: Final = "SIDECAR_NAME"
 _USER_AND_PASSWORD: Final = re.compile(
     r"(?P<scheme>https?://)(?P<credentials>[^@/\\]*:[^@/\\]*)@(?P<rest>[^@]*)"
 )
@@ -54,6 +55,7 @@ VARIABLES: Final = (
     *NUMBERS,
     *TEXTS,
     CONFIG_VARIABLE,
+    NAME_VARIABLE,
 )
 """Every variable the sidecar reads; those of `SECRETS` also with `_FILE` at the end."""
 
@@ -76,6 +78,15 @@ def read(environment: Mapping[str, str], draft: Draft) -> None:
     reader.pdf_service()
     for provider in PROVIDERS:
         reader.provider(provider)
+
+
+def name_this_sidecar(environment: Mapping[str, str], draft: Draft) -> None:
+    """Which of the members this sidecar is, where the file doesn't say: one file can serve them all."""
+    sharding = draft.values.get(SHARDING)
+    name = _Reader(environment, draft).text(NAME_VARIABLE)
+    if isinstance(sharding, dict) and "self" not in sharding and name is not None:
+        sharding["self"] = name
+        draft.call((SHARDING, "self"), NAME_VARIABLE)
 
 
 class _Reader:

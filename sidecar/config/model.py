@@ -14,9 +14,11 @@ from pydantic import AfterValidator, AnyHttpUrl, BaseModel, ConfigDict, Field, P
 
 from pipeline.metrics import DEPENDENCY_NAME
 from sidecar.config.errors import shown
+from sidecar.config.fleet import Discovery, Sharding
 from sidecar.probes import PROBES, ProbeOptions
 from sidecar.probes.address import AddressText
 from sidecar.probes.probe import Seconds
+from sidecar.sharding import Shard
 
 OPTIONS_BY_KIND: Final[Mapping[str, type[ProbeOptions]]] = {
     probe.kind: probe.options_type for probe in PROBES
@@ -162,6 +164,21 @@ class Config(BaseModel):
     )
     grafana_url: AnyHttpUrl | None = Field(default=None, description="Linked from the status page.")
     runbooks_url: AnyHttpUrl | None = Field(default=None, description="Linked from the status page.")
+
+    sharding: Sharding | None = Field(
+        default=None, description="The sidecars that share the probing; null: this one probes everything."
+    )
+    discovery: Discovery = Field(
+        default_factory=Discovery, description="What `/sd` tells Prometheus of this sidecar and of others."
+    )
+
+    @property
+    def probed_dependencies(self) -> Mapping[str, ProbeOptions]:
+        """Those that this sidecar probes: all of them, or its share."""
+        if self.sharding is None:
+            return self.dependencies
+        shard = Shard(self.sharding.name, frozenset(self.sharding.members), self.sharding.replicas)
+        return {name: options for name, options in self.dependencies.items() if shard.has(name)}
 
     def __repr_args__(self) -> Iterable[tuple[str | None, Any]]:
         yield "listen", str(self.listen)

@@ -13,7 +13,7 @@ from sidecar.config import rules
 from sidecar.config.draft import DEPENDENCIES, Draft
 from sidecar.config.errors import Key, closest, hidden, shown
 from sidecar.config.model import OPTIONS_BY_KIND, Config
-from sidecar.config.secret_fields import field_types, file_keys
+from sidecar.config.secret_fields import field_types, file_keys, types_in
 
 _NOT_A_MAPPING: Final = "{value} is not a mapping; write `key: value` lines below it"
 _NOT_A_LIST: Final = "{value} is not a list; write it as [first, second]"
@@ -27,6 +27,8 @@ _SENTENCES: Final[Mapping[str, str]] = {
     "string_too_short": "{value} is empty or too short; write more, or leave the key out",
     "string_too_long": "{value} is longer than {max_length} characters; shorten it",
     "string_type": "{value} is not text; put it in quotes",
+    "too_short": "{value} has fewer than {min_length} entries; add what is missing",
+    "too_long": "{value} has more than {max_length} entries; shorten it",
     "path_type": "{value} is not a path; put it in quotes",
     "url_type": "{value} is not text; write a URL such as https://host/path",
     "dict_type": _NOT_A_MAPPING,
@@ -98,8 +100,18 @@ def _sentence(details: ErrorDetails, key: Key, draft: Draft) -> str:
 def _known_keys(key: Key, draft: Draft) -> set[str]:
     if len(key) == 1:
         return set(Config.model_fields)
+    if key[0] != DEPENDENCIES:
+        return _keys_below(str(key[0]))
     kind = _kind(key, draft)
     return {*field_types(kind), *file_keys(kind)}
+
+
+def _keys_below(name: str) -> set[str]:
+    """Those of a mapping with keys of its own, as the user writes them."""
+    models = [
+        known for known in types_in(Config.model_fields[name].annotation) if hasattr(known, "model_fields")
+    ]
+    return {field.alias or key for model in models for key, field in model.model_fields.items()}
 
 
 def _may_show(key: Key, draft: Draft) -> bool:

@@ -1,0 +1,72 @@
+"""What Prometheus' HTTP service discovery is told: this sidecar, and those it is configured to know."""
+
+from __future__ import annotations
+
+import ipaddress
+from collections.abc import Callable, Mapping, Sequence
+from typing import Final, TypedDict
+
+from aiohttp import hdrs, web
+
+from sidecar.config.fleet import Discovery
+from sidecar.probes.address import Address
+
+RELATION_LABEL: Final = "__meta_sidecar_relation"
+"""`self` or `peer`, for relabelling: an agent that scrapes its own sidecar alone keeps `self`.
+
+As every label that begins with `__`, it is gone after relabelling.
+"""
+
+
+class TargetGroup(TypedDict):
+    """One element of the list, in the format that Prometheus wants."""
+
+    targets: list[str]
+    labels: dict[str, str]
+
+
+def target_groups(own: str | None, peers: Sequence[str], labels: Mapping[str, str]) -> list[TargetGroup]:
+    """The full list; empty where there is nobody.
+
+    Args:
+        own: this sidecar's `host:port`; None where it is not known.
+        peers: the other sidecars'. This one may be among them: one configuration serves all.
+        labels: for all of them.
+    """
+    others = [peer for peer in peers if peer != own]
+    groups = (("self", [] if own is None else [own]), ("peer", others))
+    return [
+        TargetGroup(targets=targets, labels={**labels, RELATION_LABEL: relation})
+        for relation, targets in groups
+        if targets
+    ]
+
+
+class DiscoveryRoutes:
+    """The handler of `/sd`, given what the configuration says."""
+
+    def __init__(self, discovery: Callable[[], Discovery]) -> None:
+        self._discovery = discovery
+
+    def table(self) -> list[web.RouteDef]:
+        return [web.get("/sd", self.targets)]
+
+    async def targets(self, request: web.Request) -> web.Response:
+        discovery = self._discovery()
+        own = discovery.address or reached_at(request)
+        groups = target_groups(own, discovery.peers, discovery.labels)
+        return web.json_response(groups, headers={hdrs.CACHE_CONTROL: "no-store"})
+
+
+def reached_at(request: web.Request) -> str | None:
+    """The address of this end of the connection; the Host header could say anything.
+
+    None where the connection is not one of TCP.
+    """
+    name = None if request.transport is None else request.transport.get_extra_info("sockname")
+    if not isinstance(name, tuple):
+        return None
+    host = ipaddress.ip_address(name[0])
+    # Who listens on IPv6 for both sees IPv4 as ::ffff:192.0.2.1.
+    mapped = host.ipv4_mapped if isinstance(host, ipaddress.IPv6Address) else None
+    return str(Address(str(host if mapped is None else mapped), name[1]))

@@ -1,0 +1,44 @@
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from sidecar.app import Sidecar
+from sidecar.config import Config, load
+from sidecar.discovery import RELATION_LABEL, target_groups
+from sidecar.redaction import Redactor
+
+CONFIGS = Path(__file__).parents[1] / "configs"
+
+
+def test_nobody_is_an_empty_list() -> None:
+    assert target_groups(None, (), {"region": "eu"}) == []
+
+
+def test_this_sidecar_among_its_peers_is_listed_once() -> None:
+    groups = target_groups("a:1", ("a:1", "b:1"), {})
+    assert [(group["targets"], group["labels"][RELATION_LABEL]) for group in groups] == [
+        (["a:1"], "self"),
+        (["b:1"], "peer"),
+    ]
+
+
+async def test_all_are_listed_with_their_labels(aiohttp_client: Any) -> None:
+    config = load({}, CONFIGS / "good-fleet.yml")
+    client = await aiohttp_client(Sidecar(config, Redactor()).application())
+    answer = await client.get("/sd")
+    assert (answer.status, answer.headers["Content-Type"]) == (200, "application/json; charset=utf-8")
+    labels = {"region": "eu", "_tier": "1"}
+    assert await answer.json() == [
+        {"targets": ["host-2.example.net:9747"], "labels": {**labels, RELATION_LABEL: "self"}},
+        {
+            "targets": ["host-1.example.net:9747", "[2001:db8::3]:9747"],
+            "labels": {**labels, RELATION_LABEL: "peer"},
+        },
+    ]
+
+
+async def test_without_an_address_it_is_listed_where_it_was_asked(aiohttp_client: Any) -> None:
+    client = await aiohttp_client(Sidecar(Config(), Redactor()).application())
+    groups = await (await client.get("/sd", headers={"Host": "evil.example"})).json()
+    assert [group["targets"] for group in groups] == [[f"127.0.0.1:{client.port}"]]
