@@ -94,6 +94,7 @@ def _mend_variables(board: Json) -> None:
         variable["current"] = (
             {"selected": True, "text": ["All"], "value": ["$__all"]} if variable["includeAll"] else {}
         )
+        _drop_nulls(variable)
 
 
 def _mend_targets(board: Json) -> None:
@@ -131,8 +132,7 @@ def _mend_field_defaults(board: Json) -> None:
         # Where a cell's colour was chosen before Grafana 9.
         defaults.get("custom", {}).pop("displayMode", None)
         for settings in (panel, defaults, defaults.get("custom", {})):
-            for key in [key for key, value in settings.items() if value is None]:
-                del settings[key]
+            _drop_nulls(settings)
 
 
 def _mapping(mapping: Json) -> Json:
@@ -152,7 +152,8 @@ def _mend_reduction(board: Json) -> None:
         if panel["type"] not in {"stat", "gauge", "bargauge"}:
             continue
         options = panel.setdefault("options", {})
-        options.pop("fieldOptions", None)
+        for key in ("fieldOptions", "showThresholdLabels", "showThresholdMarkers"):
+            options.pop(key, None)
         defaults = panel["fieldConfig"]["defaults"]
         for key in ("calcs", "limit", "override", "values", "title"):
             defaults.pop(key, None)
@@ -191,6 +192,11 @@ _MENDS: Final[tuple[Callable[[Json], None], ...]] = (
 
 def _panels(board: Json) -> list[Json]:
     return [panel for panel in board["panels"] if panel["type"] != "row"]
+
+
+def _drop_nulls(thing: Json) -> None:
+    for key in [key for key, value in thing.items() if value is None]:
+        del thing[key]
 
 
 def _keep(thing: Json, keys: tuple[str, ...]) -> None:
