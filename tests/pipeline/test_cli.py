@@ -138,8 +138,8 @@ def test_example_postings_become_dossiers(capsys: pytest.CaptureFixture[str]) ->
     text = PdfReader(io.BytesIO(dossiers[1].read_bytes())).pages[0].extract_text()
     assert "Nordlink Parcel" in text
     out, err = capsys.readouterr()
-    assert "3 jobs: 3 succeeded; 0.00" in out
-    assert "dossier.md, dossier.pdf" in out
+    assert "3 jobs: 3 succeeded; 0.0" in out
+    assert "cover_letter.md, dossier.pdf" in out
     assert err.count("job.succeeded") == 3
 
 
@@ -164,10 +164,10 @@ def test_bad_posting_fails_alone(capsys: pytest.CaptureFixture[str]) -> None:
 def test_failing_provider_fails_the_job_and_shows_no_secret(
     stand_ins: StandIns, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    stand_ins.fault(mode="fail", status=500)
+    stand_ins.fault(mode="fail", status=401)
     assert main(["run", posting()]) == 1
     out, err = capsys.readouterr()
-    assert "pain_points: openrouter: status 500" in out
+    assert "pain_points: openrouter: status 401" in out
     for hidden in ("SECRET", "kitchen", "Traceback", "/_fault"):
         assert hidden not in out + err
 
@@ -282,7 +282,7 @@ def test_signal_ends_the_running_jobs_as_cancelled(
 
 
 def test_every_starts_over_until_stopped(stand_ins: StandIns, capsys: pytest.CaptureFixture[str]) -> None:
-    stand_ins.signal_after(3, signal.SIGTERM)
+    stand_ins.signal_after(11, signal.SIGTERM)
     assert main(["run", posting(), "--every", "0.01"]) == 143
     assert capsys.readouterr().out.count("1 jobs: 1 succeeded") >= 2
 
@@ -310,7 +310,7 @@ def test_thread_that_hangs_does_not_hold_up_the_end() -> None:
     program = (
         "import time, pipeline.cli, pipeline.commands.run as run, pipeline.layers.publish as publish;"
         "run._STOP_WITHIN_SECONDS = 0.2;"
-        "publish._write = lambda path, content: (print('hangs', flush=True), time.sleep(60));"
+        "publish.write_whole = lambda path, content: (print('hangs', flush=True), time.sleep(60));"
         "raise SystemExit(pipeline.cli.main())"
     )
     process = subprocess.Popen(
@@ -365,7 +365,7 @@ def test_job_that_is_done_is_left_out_unless_asked_for_again(
 def test_log_events_are_json_on_request_with_job_and_layer(
     stand_ins: StandIns, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    stand_ins.fault(mode="fail", status=500)
+    stand_ins.fault(mode="fail", status=401)
     assert main(["run", posting(), "--log-format", "json"]) == 1
     events = [json.loads(line) for line in capsys.readouterr().err.splitlines()]
     started, failed = events[0], events[-1]
