@@ -138,8 +138,10 @@ class Budget:
             state.resets_at != self._warned_of
             and state.spent_nano_usd >= self._warn_ratio * state.limit_nano_usd
         ):
-            self._warned_of = state.resets_at
-            if self._ledger.claim_warning():
+            is_ours = self._ledger.claim_warning()
+            if is_ours is not None:
+                self._warned_of = state.resets_at
+            if is_ours:
                 log.warning("budget.warning %s", self._described(state))
 
     def _amount(self, call: Call) -> int:
@@ -290,6 +292,8 @@ class _BudgetSeries:
         self._period_end: Gauge | None = None
 
     def show(self, state: BudgetState) -> None:
+        if not state.is_known:
+            return
         self._spent.set(state.spent_nano_usd / NANO_USD_PER_USD)
         self._reserved.set(state.reserved_nano_usd / NANO_USD_PER_USD)
         _set_if_changed(self._limit, state.limit_nano_usd / NANO_USD_PER_USD)

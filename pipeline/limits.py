@@ -7,19 +7,15 @@ import contextlib
 import logging
 from collections.abc import Mapping
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, nullcontext
-from pathlib import Path
 from types import TracebackType
 from typing import Final, Self
 
 from pipeline.budget import Budget
 from pipeline.gates import Gate
-from pipeline.ledger.day_rates import DayRates
-from pipeline.ledger.local_budget import LocalBudget
-from pipeline.ledger.minute_rates import MinuteRates
+from pipeline.ledger.opening import open_ledgers
 from pipeline.ledger.protocol import BudgetLedger, RateLedger
 from pipeline.ledger.settings import LedgerSettings
 from pipeline.meter import Meter
-from pipeline.metrics import Window
 from pipeline.ratelimit import RateLimit
 
 log = logging.getLogger(__name__)
@@ -51,12 +47,11 @@ class Limits:
             LedgerError: a ledger can't be opened; `strerror` is one line and names the remedy.
         """
         limits = cls(job_nano_usd=settings.job_nano_usd)
-        if settings.budget_nano_usd is not None:
-            money = LocalBudget(settings.budget_nano_usd, settings.period, directory=settings.directory)
+        money, rates = open_ledgers(settings)
+        if money is not None:
             limits._ledgers.append(money)
             limits._budget = Budget(money, meter, enforce=settings.enforce, warn_ratio=settings.warn_ratio)
-        for dependency, asked in settings.rate_limits.items():
-            permits = _open_rates(dependency, asked.permits, asked.window, settings.directory)
+        for dependency, permits in rates.items():
             limits._ledgers.append(permits)
             limits._rate_limits[dependency] = RateLimit(
                 dependency, permits, meter, max_wait_seconds=settings.max_wait_seconds
@@ -127,10 +122,3 @@ class Limits:
                 self.refresh()
             except Exception:
                 log.exception("limits.refresh_failed")
-
-
-def _open_rates(dependency: str, permits: int, window: Window, directory: Path | None) -> RateLedger:
-    path = None if directory is None else directory / f"{dependency}-{window.value}.ledger"
-    if window is Window.DAY:
-        return DayRates(permits, path=path)
-    return MinuteRates(permits, path=path)

@@ -57,13 +57,15 @@ class BudgetState:
     """A budget as the ledger last knew it: `limit = remaining + reserved + spent`, always.
 
     `remaining_nano_usd` is below 0 where more was spent than allowed: by calls that cost more than they said,
-    or with nothing enforced. `resets_at` is Unix time; None for a budget that never does.
+    or with nothing enforced. `resets_at` is Unix time; None for a budget that never does. `is_known` is False
+    until the first answer of a server.
     """
 
     limit_nano_usd: int
     spent_nano_usd: int
     reserved_nano_usd: int
     resets_at: float | None
+    is_known: bool = True
 
     @property
     def remaining_nano_usd(self) -> int:
@@ -120,10 +122,11 @@ class BudgetLedger(Protocol):
     def state(self) -> BudgetState:
         """As last known; at once."""
 
-    def claim_warning(self) -> bool:
-        """Whether nobody has claimed it before in this period, as far as is known; at once.
+    def claim_warning(self) -> bool | None:
+        """Whether nobody has claimed it before in this period; at once.
 
-        Who gets True warns that the budget is nearly spent: once a period.
+        Who gets True warns that the budget is nearly spent: once a period. None: a server is being asked;
+        claim it again a little later.
         """
 
     def history(self) -> Sequence[Spent]:
