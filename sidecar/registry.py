@@ -10,6 +10,7 @@ from prometheus_client import CollectorRegistry, Metric
 
 from sidecar import metrics
 from sidecar.dependency_series import DependencyCollector
+from sidecar.exposition.lines import escape_name
 from sidecar.service_metrics import ServiceMetrics
 from sidecar.spool.reader import SpoolReader, SpoolReading
 
@@ -22,7 +23,7 @@ class Registry:
         self.dependencies = DependencyCollector()
         self._registry.register(self.dependencies)
         self.service = ServiceMetrics(self._registry)
-        self._reader = None if spool is None else SpoolReader(spool)
+        self.spool = None if spool is None else SpoolReader(spool)
 
     async def snapshot(self) -> list[Metric]:
         """Every family as it is now, without `_created` series; collected off the event loop.
@@ -36,19 +37,22 @@ class Registry:
         for family in families:
             created = f"{family.name}_created"
             family.samples = [sample for sample in family.samples if sample.name != created]
-        if self._reader is not None:
-            families += _spool_families(self._reader.read())
+        if self.spool is not None:
+            families += _spool_families(self.spool.read())
         return families
 
 
 _OWN_NAMES = frozenset(
-    name for definition in metrics.METRICS for name in (definition.name, definition.family)
+    name
+    for definition in metrics.METRICS
+    for family in (definition.name, definition.family)
+    for name in (family, *(f"{family}_{part}" for part in ("bucket", "count", "sum")))
 )
 
 
 def _spool_families(reading: SpoolReading) -> Iterator[Metric]:
     # A file may hold any name, but the sidecar's own are not for workers to write.
-    yield from (family for family in reading.families if family.name not in _OWN_NAMES)
+    yield from (family for family in reading.families if escape_name(family.name) not in _OWN_NAMES)
     for definition, value in (
         (metrics.SIDECAR_SPOOL_WORKERS, reading.workers),
         (metrics.SIDECAR_SPOOL_FILES, reading.files),

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 from typing import Any, Final
 
 from aiohttp import hdrs, web
+from multidict import CIMultiDict
 
-from sidecar import exposition
-from sidecar.compression import compressed
+from sidecar.compression import compressed, wants_gzip
 from sidecar.debug import debug_document
 from sidecar.dependency_series import families_of
 from sidecar.documents import Documents
+from sidecar.exposition import Format, Renderer, choose_format
 from sidecar.health import Status
 from sidecar.on_demand import ScrapeTimeoutError, WatchEndedError, look_now, scrape_limit_seconds
 from sidecar.openapi import health_schema, openapi_document
@@ -20,7 +20,7 @@ from sidecar.probes.heartbeat import HeartbeatProbe
 from sidecar.redaction import Redactor
 from sidecar.registry import Registry
 from sidecar.scheduler import Scheduler
-from sidecar.shared import Shared
+from sidecar.scrapes import Scrapes
 from sidecar.watch import Watch
 
 _NO_CACHE: Final = "no-cache"
@@ -58,7 +58,7 @@ class Routes:
         self._scheduler = scheduler
         self._redactor = redactor
         self._documents = documents
-        self._metrics = Shared(self._metrics_text)
+        self._scrapes = Scrapes(registry)
 
     def table(self) -> list[web.RouteDef]:
         return [
@@ -73,8 +73,14 @@ class Routes:
             web.get("/readyz", self.readyz),
         ]
 
-    async def metrics(self, _request: web.Request) -> web.Response:
-        return _text_format(await self._metrics.get())
+    async def metrics(self, request: web.Request) -> web.Response:
+        form, gzip = _chosen(request), wants_gzip(request)
+        headers = _scrape_headers(form)
+        if gzip:
+            headers[hdrs.CONTENT_ENCODING] = "gzip"
+        if request.method == hdrs.METH_HEAD:
+            return web.Response(headers=headers)  # nothing is collected for that
+        return web.Response(body=await self._scrapes.body(form, compressed=gzip), headers=headers)
 
     async def health_status(self, request: web.Request) -> web.Response:
         reading = await self._documents.read()
@@ -85,12 +91,13 @@ class Routes:
         if not unhealthy and any(known.value in {reading.tag, "*"} for known in request.if_none_match or ()):
             return web.Response(status=304, headers=headers)
         return compressed(
+            request,
             web.Response(
                 status=503 if unhealthy else 200,
                 body=reading.body,
                 content_type="application/json",
                 headers=headers,
-            )
+            ),
         )
 
     async def health_schema(self, _request: web.Request) -> web.Response:
@@ -110,7 +117,12 @@ class Routes:
             series = await look_now(watch, limit)
         except WatchEndedError as error:
             raise web.HTTPServiceUnavailable(text=f"{error}\n") from None
-        return _text_format(exposition.to_text(families_of([series])))
+        form = _chosen(request)
+        body = Renderer().render(families_of([series]), form)
+        response = web.Response(body=body, headers=_scrape_headers(form))
+        if wants_gzip(request):
+            response.enable_compression(web.ContentCoding.gzip)
+        return response
 
     async def debug_probe(self, request: web.Request) -> web.Response:
         document = debug_document(self._watch(request.match_info["dependency"]))
@@ -139,11 +151,6 @@ class Routes:
             return web.Response(text="ready\n")
         return web.Response(text="waiting for the first run of every probe\n", status=503)
 
-    async def _metrics_text(self) -> bytes:
-        families = await self._registry.snapshot()
-        # In a thread: many thousand lines would hold up the probes.
-        return await asyncio.to_thread(exposition.to_text, families)
-
     def _watch(self, dependency: str) -> Watch:
         watch = self._scheduler.watches.get(dependency)
         if watch is None:
@@ -151,5 +158,10 @@ class Routes:
         return watch
 
 
-def _text_format(body: bytes) -> web.Response:
-    return web.Response(body=body, headers={hdrs.CONTENT_TYPE: exposition.CONTENT_TYPE})
+def _chosen(request: web.Request) -> Format:
+    """The format of a scrape. A client can send the header in several lines."""
+    return choose_format(",".join(request.headers.getall(hdrs.ACCEPT, ())))
+
+
+def _scrape_headers(form: Format) -> CIMultiDict[str]:
+    return CIMultiDict({hdrs.CONTENT_TYPE: form.content_type, hdrs.VARY: "Accept, Accept-Encoding"})

@@ -19,20 +19,16 @@ class Samples:
     """
 
     def __init__(self, families: Iterable[Metric]) -> None:
+        self._families: dict[str, list[Metric]] = {}
+        for family in families:
+            self._families.setdefault(family.name, []).append(family)
+        self._indexed: set[str] = set()
         self._by_name: dict[str, list[tuple[Labels, float]]] = {}
         self._by_dependency: dict[tuple[str, str], list[tuple[Labels, float]]] = {}
-        for family in families:
-            for sample in family.samples:
-                if math.isfinite(sample.value):
-                    self._by_name.setdefault(sample.name, []).append((sample.labels, sample.value))
-                    dependency = sample.labels.get("dependency")
-                    if dependency is not None:
-                        of_one = self._by_dependency.setdefault((sample.name, dependency), [])
-                        of_one.append((sample.labels, sample.value))
 
     def series(self, definition: Definition, **labels: str) -> Iterator[tuple[Labels, float]]:
         """Every series of the metric that has these labels."""
-        return self._named(definition.name, labels)
+        return self._named(definition, definition.name, labels)
 
     def value(self, definition: Definition, **labels: str) -> float | None:
         """The value of the first such series, None if there is none."""
@@ -44,8 +40,8 @@ class Samples:
 
     def mean(self, definition: HistogramDefinition, **labels: str) -> float | None:
         """Sum over count, None if nothing was observed."""
-        count = _finite_sum(self._named(f"{definition.name}_count", labels))
-        total = _finite_sum(self._named(f"{definition.name}_sum", labels))
+        count = _finite_sum(self._named(definition, f"{definition.name}_count", labels))
+        total = _finite_sum(self._named(definition, f"{definition.name}_sum", labels))
         return total / count if count >= 1 else None
 
     def label_values(self, definition: Definition, label: str) -> set[str]:
@@ -58,7 +54,11 @@ class Samples:
             (found.get(label) for found, value in self.series(definition, **labels) if value == 1), None
         )
 
-    def _named(self, name: str, labels: Labels) -> Iterator[tuple[Labels, float]]:
+    def _named(self, definition: Definition, name: str, labels: Labels) -> Iterator[tuple[Labels, float]]:
+        # Only what is asked for: a spool can hold 100,000 series that no view reads.
+        if definition.family not in self._indexed:
+            self._indexed.add(definition.family)
+            self._index(self._families.get(definition.family, ()))
         # Without the second index a document of N dependencies would take N² steps.
         dependency = labels.get("dependency")
         candidates = (
@@ -69,6 +69,16 @@ class Samples:
         for found, value in candidates:
             if all(found.get(label) == wanted for label, wanted in labels.items()):
                 yield found, value
+
+    def _index(self, families: Iterable[Metric]) -> None:
+        for family in families:
+            for sample in family.samples:
+                if math.isfinite(sample.value):
+                    self._by_name.setdefault(sample.name, []).append((sample.labels, sample.value))
+                    dependency = sample.labels.get("dependency")
+                    if dependency is not None:
+                        of_one = self._by_dependency.setdefault((sample.name, dependency), [])
+                        of_one.append((sample.labels, sample.value))
 
 
 def _finite_sum(series: Iterable[tuple[Labels, float]]) -> float:

@@ -96,13 +96,13 @@ class PageRoutes:
             )
         response.headers[hdrs.CACHE_CONTROL] = "no-store"
         response.headers.add(hdrs.VARY, hdrs.ACCEPT)
-        return compressed(response)
+        return compressed(request, response)
 
-    async def partial(self, _request: web.Request) -> web.Response:
+    async def partial(self, request: web.Request) -> web.Response:
         html = health_status_html(await self._documents.read(), self._recent)
         response = web.Response(text=html, content_type="text/html", headers=_SECURITY)
         response.headers[hdrs.CACHE_CONTROL] = "no-store"
-        return compressed(response)
+        return compressed(request, response)
 
     async def events(self, request: web.Request) -> web.StreamResponse:
         """Changes of the document, until the client goes."""
@@ -153,7 +153,7 @@ class PageRoutes:
         response = web.Response(
             body=asset.body, content_type=asset.content_type, charset="utf-8", headers=headers
         )
-        return compressed(response)
+        return compressed(request, response)
 
     async def _render_page(self) -> bytes:
         reading = await self._documents.read()

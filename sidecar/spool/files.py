@@ -6,6 +6,7 @@ A native int32 `used`, four bytes of padding, then entries: an int32 key length,
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -13,7 +14,7 @@ from pathlib import Path
 from typing import Final, NamedTuple
 
 from sidecar.spool.columns import HEADER_BYTES, VALUE, Columns, columns_of, key_at
-from sidecar.spool.content import MAX_FILE_BYTES, Content, Scratch
+from sidecar.spool.content import MAX_FILE_BYTES, Scratch, open_file, read_content
 from sidecar.spool.errors import BadFileError
 from sidecar.spool.keys import Key
 
@@ -77,10 +78,13 @@ def read_file(path: Path, name: FileName | None = None) -> MetricFile:
     """
     if name is None:
         name = parse_name(path.name)
-    with Content(path) as content:
-        used, data = content.read(Scratch(), HEADER_BYTES)
-        columns = columns_of(data, used, buckets=name.type == "histogram")
-        return metric_file(name, columns, columns.values(data), columns.timestamps(data))
+    fd = open_file(path)
+    try:
+        used, data, _ = read_content(fd, Scratch())
+    finally:
+        os.close(fd)
+    columns = columns_of(data, used, buckets=name.type == "histogram")
+    return metric_file(name, columns, columns.values(data), columns.timestamps(data))
 
 
 def metric_file(

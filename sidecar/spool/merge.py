@@ -1,84 +1,113 @@
-"""Many workers' entries to one set of families, by the rules of prometheus_client's multiprocess mode."""
+"""Many workers' rows to one set of families, by the rules of prometheus_client's multiprocess mode.
+
+What goes where depends on the files' keys alone. It is worked out once for a set of `Columns`, and worked
+out again only when that set changes; from reading to reading only the values are merged.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
+from operator import itemgetter
+from typing import Any, NamedTuple
 
-from prometheus_client import Metric
-from prometheus_client.samples import Sample
+from sidecar.exposition.table import TableFamily
+from sidecar.spool.columns import Columns
+from sidecar.spool.placing import Placed, place
+from sidecar.spool.rules import Row, rule_of
 
-from pipeline.definitions import format_bound
-from sidecar.spool.files import Entry, MetricFile
 
-_Labels = tuple[tuple[str, str], ...]
+class Kind(NamedTuple):
+    """All files that are merged by one rule."""
+
+    type: str
+    mode: str
+
+
+class Layout(NamedTuple):
+    """What decides where a file's values go: its keys, and its worker where that is a label."""
+
+    columns: Columns
+    worker: str
 
 
 @dataclass(slots=True)
-class _Family:
-    name: str
-    type: str
-    mode: str
-    help: str
-    values: dict[tuple[str, _Labels], float] = field(default_factory=dict)
-    timestamps: dict[tuple[str, _Labels], float] = field(default_factory=dict)
+class Rows:
+    """All rows of one layout."""
 
-    def add(self, entry: Entry, worker: str) -> None:
-        key = (entry.sample, entry.labels)
-        mode = self.mode.removeprefix("live")
-        if self.type != "gauge" or mode == "sum":
-            self.values[key] = self.values.get(key, 0.0) + entry.value
-        elif mode == "all":
-            self.values[entry.sample, tuple(sorted((*entry.labels, ("pid", worker))))] = entry.value
-        elif mode == "min":
-            self.values[key] = min(self.values.get(key, entry.value), entry.value)
-        elif mode == "max":
-            self.values[key] = max(self.values.get(key, entry.value), entry.value)
-        elif key not in self.values or self.timestamps[key] < entry.timestamp:
-            self.values[key] = entry.value
-            self.timestamps[key] = entry.timestamp
-
-    def to_metric(self) -> Metric:
-        metric = Metric(self.name, self.help, self.type)
-        samples = self._accumulated() if self.type == "histogram" else self.values
-        metric.samples = [Sample(name, dict(labels), value) for (name, labels), value in samples.items()]
-        return metric
-
-    def _accumulated(self) -> dict[tuple[str, _Labels], float]:
-        """Buckets are stored apart; the exposition wants each to hold those below it, and a count."""
-        buckets: dict[_Labels, dict[float, float]] = {}
-        rest: dict[_Labels, list[tuple[str, float]]] = {}
-        for (sample, labels), value in self.values.items():
-            bound = dict(labels).get("le")
-            if bound is None:
-                rest.setdefault(labels, []).append((sample, value))
-            else:
-                series = tuple(pair for pair in labels if pair[0] != "le")
-                buckets.setdefault(series, {})[float(bound)] = value
-        samples: dict[tuple[str, _Labels], float] = {}
-        for labels, by_bound in buckets.items():
-            below = 0.0
-            for upper_bound, value in sorted(by_bound.items()):
-                below += value
-                samples[f"{self.name}_bucket", (*labels, ("le", format_bound(upper_bound)))] = below
-            samples[f"{self.name}_count", labels] = below
-            for sample, value in rest.pop(labels, []):
-                samples[sample, labels] = value
-        for labels, pairs in rest.items():
-            for sample, value in pairs:
-                samples[sample, labels] = value
-        return samples
+    rows: list[Row] = field(default_factory=list)
+    is_live: bool = False
 
 
-def merge(files: Iterable[MetricFile]) -> list[Metric]:
-    """One family a name, in order of name. Of two types under one name the first file's is kept."""
-    families: dict[str, _Family] = {}
-    for file in files:
-        for entry in file.entries:
-            family = families.get(entry.family)
-            if family is None:
-                family = _Family(entry.family, file.name.type, file.name.mode, entry.help)
-                families[entry.family] = family
-            if family.type == file.name.type:
-                family.add(entry, file.name.worker)
-    return [families[name].to_metric() for name in sorted(families)]
+Merged = dict[Kind, dict[Layout, Rows]]
+
+
+class _Plan:
+    """Where the values of files with these layouts go."""
+
+    def __init__(self, kind: Kind, layouts: Iterable[Layout]) -> None:
+        self.layouts = frozenset(layouts)
+        self._rule = rule_of(kind.mode)
+        # In an order of their own, and not in that of a directory.
+        self._order = sorted(layouts, key=lambda layout: (-len(layout.columns.keys), layout.worker))
+        self._placed: Placed = place(kind.type, kind.mode, self._order)
+        self._gathers = [[_gather(indices) for indices in passes] for passes in self._placed.passes]
+
+    def families(self, by_layout: dict[Layout, Rows]) -> Iterator[TableFamily]:
+        values = self._values(by_layout)
+        for part in self._placed.parts:
+            yield TableFamily(part.table, part.values(values))
+
+    def _values(self, by_layout: dict[Layout, Rows]) -> list[float]:
+        if len(self._order) == 1 and len(self._gathers[0]) == 1:
+            # All files have the same keys: merged first, put in order then.
+            values = self._rule.values(by_layout[self._order[0]].rows)
+            return list(self._gathers[0][0](values))
+        missing = self._rule.missing
+        rows: list[Row] = [
+            gather((*row, missing))
+            for layout, gathers in zip(self._order, self._gathers, strict=True)
+            for row in by_layout[layout].rows
+            for gather in gathers
+        ]
+        return self._rule.values(rows)
+
+
+class Merger:
+    """Merges one reading after the other."""
+
+    def __init__(self) -> None:
+        self._plans: dict[Kind, _Plan] = {}
+
+    def merge(self, merged: Merged) -> list[TableFamily]:
+        """One family a name, in order of name.
+
+        Of two kinds under one name the one with a living file is kept, else the first in order of kind.
+        """
+        kinds = sorted(merged, key=lambda kind: (not _lives(merged[kind]), kind))
+        self._plans = {kind: self._plan(kind, merged[kind]) for kind in kinds}
+        families: dict[str, TableFamily] = {}
+        for kind in kinds:
+            for family in self._plans[kind].families(merged[kind]):
+                families.setdefault(family.table.exposed_name, family)
+        return [families[name] for name in sorted(families)]
+
+    def _plan(self, kind: Kind, by_layout: dict[Layout, Rows]) -> _Plan:
+        plan = self._plans.get(kind)
+        if plan is None or plan.layouts != by_layout.keys():
+            plan = _Plan(kind, by_layout)
+        return plan
+
+
+def _lives(by_layout: dict[Layout, Rows]) -> bool:
+    return any(rows.is_live for rows in by_layout.values())
+
+
+def _gather(indices: list[int]) -> Callable[[Row], tuple[Any, ...]]:
+    """Items at these indices, in one call."""
+    if not indices:
+        return lambda _row: ()
+    if len(indices) == 1:
+        only = indices[0]
+        return lambda row: (row[only],)
+    return itemgetter(*indices)

@@ -2,17 +2,36 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import time
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, replace
 from pathlib import Path
+from threading import Lock
+from typing import Final
 
 import structlog
 from prometheus_client import Metric
 
-from sidecar.spool.files import BadFileError, MetricFile, read_file
-from sidecar.spool.leases import Leases
-from sidecar.spool.merge import merge
+from sidecar.spool.content import Descriptors, Scratch
+from sidecar.spool.errors import BadFileError
+from sidecar.spool.files import MetricFile
+from sidecar.spool.followed import FollowedFile
+from sidecar.spool.merge import Kind, Layout, Merged, Merger, Rows
+from sidecar.spool.rules import rule_of
+from sidecar.spool.sources import Source, Sources, State, list_sources
 
 log = structlog.get_logger()
+
+_TRIES: Final = 8
+
+
+@dataclass(frozen=True, slots=True)
+class BadFile:
+    """A file that could not be read; `since` is the Unix time at which that was first so, in seconds."""
+
+    path: Path
+    problem: str
+    since: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,15 +40,24 @@ class SpoolReading:
     workers: int
     files: int
     unreadable_files: int
+    bad: tuple[BadFile, ...] = ()
 
 
 class SpoolReader:
-    """Reads a spool directory, which need not exist yet."""
+    """Reads a spool directory, which need not exist yet. Threads may share it."""
 
-    def __init__(self, directory: Path) -> None:
+    def __init__(self, directory: Path, *, now: Callable[[], float] = time.time) -> None:
         self._directory = directory
-        self._told: set[str] = set()
-        self._last_good: dict[Path, MetricFile] = {}
+        self._now = now
+        self._lock = Lock()
+        self._scratch = Scratch()
+        self._descriptors = Descriptors()
+        self._merger = Merger()
+        self._followed: dict[int, FollowedFile] = {}
+        """By inode: a file that is renamed, as those of the dead are, stays the same file."""
+        self._bad: dict[Path, BadFile] = {}
+        self._files: tuple[Source, ...] = ()
+        self._last = SpoolReading((), 0, 0, 0)
 
     def read(self) -> SpoolReading:
         """Look at every file once.
@@ -37,30 +65,82 @@ class SpoolReader:
         A bad file is counted, and told of in the log once. What was last read of it before it went bad
         stays in, so that no counter ever goes backwards.
         """
-        leases = Leases.of(self._directory)
-        files: dict[Path, MetricFile] = {}
-        paths = sorted(self._directory.glob("*.db"))
-        unreadable = 0
-        for path in paths:
+        with self._lock:
             try:
-                files[path] = read_file(path)
-            except FileNotFoundError:
-                continue
+                self._last = self._read()
+            except OSError as error:
+                # As when file descriptors run out: what was read before is nearer the truth than nothing.
+                log.warning("spool.unreadable", problem=error.strerror)
+                self._last = replace(self._last, unreadable_files=max(1, self._last.unreadable_files))
+            return self._last
+
+    def last_good(self, path: Path) -> MetricFile | None:
+        """What was last read of a file of the last reading; None if it never was as it should be."""
+        with self._lock:
+            inode = next((source.inode for source in self._files if source.path == path), 0)
+            followed = self._followed.get(inode)
+            return None if followed is None or not followed.was_read else followed.last_good()
+
+    def _read(self) -> SpoolReading:
+        for _ in range(_TRIES):
+            sources = list_sources(self._directory)
+            problems = self._look_at(sources)
+            if problems is not None and sources.is_still_current():
+                break
+        return self._reading(sources, problems or {})
+
+    def _look_at(self, sources: Sources) -> dict[Path, str] | None:
+        """Read every file; what is wrong with which. None: one has gone, so compaction has moved on."""
+        problems = dict.fromkeys(sources.misnamed, "the name is not that of a metric file")
+        complete = True
+        for source in sources.files:
+            followed = self._followed.get(source.inode)
+            if followed is None or followed.name != source.name:
+                followed = self._followed[source.inode] = FollowedFile(
+                    source.name, stamped=source.state is State.COMPACTED or rule_of(source.name.mode).stamped
+                )
+            try:
+                followed.read(source.path, self._scratch, self._descriptors)
             except BadFileError as error:
-                unreadable += 1
-                self._tell_once(path, error)
-                if path in self._last_good:
-                    files[path] = self._last_good[path]
-        self._last_good = files
-        counted = (file for file in files.values() if not _is_left_by_the_dead(file, leases))
-        return SpoolReading(tuple(merge(counted)), len(leases.living), len(paths), unreadable)
+                problems[source.path] = str(error)
+            except FileNotFoundError:
+                complete = False
+        return problems if complete else None
 
-    def _tell_once(self, path: Path, error: BadFileError) -> None:
-        if path.name not in self._told:
-            self._told.add(path.name)
-            log.warning("spool.file_unreadable", file=path.name, problem=str(error))
+    def _reading(self, sources: Sources, problems: dict[Path, str]) -> SpoolReading:
+        self._files = sources.files
+        if len(self._followed) > len(sources.files):
+            self._followed = {source.inode: self._followed[source.inode] for source in sources.files}
+        self._note(problems)
+        return SpoolReading(
+            families=tuple(self._merger.merge(self._merged(sources.files))),
+            workers=len(sources.leases.living),
+            files=len(sources.files) + len(sources.misnamed),
+            unreadable_files=len(problems),
+            bad=tuple(self._bad.values()),
+        )
 
+    def _merged(self, files: Iterable[Source]) -> Merged:
+        """All rows by what they are merged with. Of a bad file it is the last good one."""
+        merged: Merged = {}
+        for _, name, state, inode in files:
+            followed = self._followed[inode]
+            if not followed.columns.keys:
+                continue
+            kind = Kind(name.type, name.mode)
+            layout = Layout(followed.columns, name.worker if name.mode.endswith("all") else "")
+            rows = merged.setdefault(kind, {}).setdefault(layout, Rows())
+            rows.is_live = rows.is_live or state is State.LIVE
+            rule = rule_of(name.mode)
+            of_file = rule.rows_of_merged if state is State.COMPACTED else rule.rows
+            rows.rows += of_file(followed.values, followed.timestamps)
+        return merged
 
-def _is_left_by_the_dead(file: MetricFile, leases: Leases) -> bool:
-    """Gauges of a `live…` mode count for as long as their worker lives."""
-    return file.name.mode.startswith("live") and file.name.worker in leases.dead
+    def _note(self, problems: dict[Path, str]) -> None:
+        known = self._bad
+        self._bad = {}
+        for path, problem in problems.items():
+            before = known.get(path)
+            if before is None:
+                log.warning("spool.file_unreadable", file=path.name, problem=problem)
+            self._bad[path] = BadFile(path, problem, self._now() if before is None else before.since)

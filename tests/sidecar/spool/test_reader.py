@@ -123,7 +123,7 @@ def keyed(key: str) -> bytes:
         '["app", "dependency_info", {}, "h"]',
         '["app", "app_total", {"": "x"}, "h"]',
         '["app", "app_total", {"__name__": "x"}, "h"]',
-        '["a b", "a b_total", {}, "h"]',
+        '["app", "app_total", {"a.b": "x", "a b": "y"}, "h"]',
     ],
 )
 def test_a_key_that_no_exposition_can_hold_is_a_bad_file(tmp_path: Path, key: str) -> None:
