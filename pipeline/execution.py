@@ -7,18 +7,20 @@ import os
 import signal
 import sys
 import threading
-from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from pipeline.jobs import Job, JobList, Journals, SourceError, find_sources, read_job
+from pipeline.jobs import JobList, SourceError, UsageError, find_sources, read_job
 from pipeline.jobs.files import STANDARD_INPUT, read_standard_input
 from pipeline.progress import Summary, progress
 
 if TYPE_CHECKING:
     from pipeline.jobs import JobSource
+    from pipeline.jobs.collection import PostingCollection
     from pipeline.meter import Meter
     from pipeline.runner import Runner
     from pipeline.settings import Settings
@@ -90,12 +92,21 @@ class Execution:
 
     async def _rounds(self) -> int:
         """Run the jobs once, or again and again; the providers and what they have learnt stay."""
-        async with self._open_runner() as runner:
+        from pipeline.run_setup import open_runner
+
+        options = self._options
+        async with open_runner(
+            self._settings,
+            self._meter,
+            options.output,
+            concurrency=options.concurrency,
+            again=options.again,
+        ) as runner:
             while True:
                 succeeded = await self._round(runner)
-                if self._options.every_seconds is None:
+                if options.every_seconds is None:
                     return 0 if succeeded else _SOME_FAILED
-                await asyncio.sleep(self._options.every_seconds)
+                await asyncio.sleep(options.every_seconds)
 
     async def _round(self, runner: Runner) -> bool:
         """Whether every job is done."""
@@ -113,30 +124,17 @@ class Execution:
 
     @asynccontextmanager
     async def _open_source(self) -> AsyncIterator[JobSource]:
-        paths = [path for path in self._options.paths if path != STANDARD_INPUT]
+        if self._options.collection is not None:
+            async with self._open_collection(self._options.collection) as collection:
+                yield collection
+            return
         jobs = [read_standard_input(sys.stdin.buffer)] if STANDARD_INPUT in self._options.paths else []
-        sources = find_sources(paths)
+        sources = find_sources(path for path in self._options.paths if path != STANDARD_INPUT)
+        yield JobList(chain(jobs, map(read_job, sources)), len(jobs) + len(sources))
 
-        def each() -> Iterator[Job]:
-            yield from jobs
-            yield from map(read_job, sources)
+    def _open_collection(self, name: str) -> AbstractAsyncContextManager[PostingCollection]:
+        from pipeline.jobs.collection import PostingCollection
 
-        yield JobList(each(), len(jobs) + len(sources))
-
-    @asynccontextmanager
-    async def _open_runner(self) -> AsyncIterator[Runner]:
-        from pipeline.layers import LAYERS, Workplace
-        from pipeline.providers import Providers
-        from pipeline.runner import Runner
-
-        providers = Providers.open(self._settings, self._meter)
-        try:
-            yield Runner(
-                LAYERS,
-                Workplace.of(self._settings, providers, self._options.output),
-                self._meter,
-                concurrency=self._options.concurrency,
-                journals=Journals(self._options.output, again=self._options.again),
-            )
-        finally:
-            await providers.close()
+        if self._settings.mongodb_uri is None:
+            raise UsageError("--from-mongodb: MONGODB_URI is not set; set it to mongodb://host:27017")
+        return PostingCollection.open(self._settings.mongodb_uri, self._settings.mongodb_database, name)

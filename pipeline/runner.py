@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Callable, Sequence
+from contextlib import AbstractAsyncContextManager, nullcontext
 from typing import Protocol
 
 import structlog
@@ -50,10 +51,13 @@ class Runner:
         *,
         concurrency: int,
         journals: Journals | None = None,
+        reserve: Callable[[], AbstractAsyncContextManager[None]] = nullcontext,
         clock: Callable[[], float] = time.monotonic,
         wall_clock: Callable[[], float] = time.time,
     ) -> None:
         """Every series that the jobs can touch exists from now on. Without `journals` nothing is kept.
+
+        `reserve` holds what a whole job may cost; it raises a RejectedError where that is not left.
 
         Raises:
             ValueError: concurrency below 1.
@@ -64,6 +68,7 @@ class Runner:
         self._workplace = workplace
         self._concurrency = concurrency
         self._journals = Journals(None) if journals is None else journals
+        self._reserve = reserve
         self._clock = clock
         self._wall_clock = wall_clock
         self._series = JobSeries(meter)
@@ -138,11 +143,12 @@ class Runner:
         with running_job(JobAccount(journal.spent_usd_by_layer)) as account:
             journal.spent_usd_by_layer = account.spent_usd_by_layer
             try:
-                for layer in self._layers[len(job.results) :]:
-                    layer_name = layer.name
-                    watch.entered(job, layer_name)
-                    await self._run_layer(layer, job, journal)
-                    await source.keep(job, layer_name)
+                async with self._reserve():
+                    for layer in self._layers[len(job.results) :]:
+                        layer_name = layer.name
+                        watch.entered(job, layer_name)
+                        await self._run_layer(layer, job, journal)
+                        await source.keep(job, layer_name)
                 layer_name = None
                 if job.degradations:
                     outcome, reason = RunOutcome.DEGRADED, "; ".join(job.degradations)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 if TYPE_CHECKING:
     from pydantic import BaseModel
@@ -37,6 +37,7 @@ class Job:
         results: What each layer that has run gave, by the layer's name.
         degradations: What the job had to do without, one line each.
         files: What the job has written.
+        earlier_results: What layers gave on another machine, as JSON, where the source knows.
     """
 
     id: str
@@ -46,6 +47,7 @@ class Job:
     results: dict[str, BaseModel] = field(default_factory=dict)
     degradations: list[str] = field(default_factory=list)
     files: list[Path] = field(default_factory=list)
+    earlier_results: dict[str, Any] = field(default_factory=dict, repr=False)
     answers: Answers | None = field(default=None, repr=False)
 
     def result(self, model: type[R]) -> R:

@@ -122,6 +122,8 @@ class Journal:
         job.answers = self
         for layer in layers:
             entry = self._layers.get(layer.name)
+            if entry is None and layer.name in job.earlier_results:
+                entry = {"result": job.earlier_results[layer.name], "files": [], "degradations": []}
             if entry is None:
                 return
             files = [Path(file) for file in entry["files"]]
@@ -129,12 +131,13 @@ class Journal:
                 return
             try:
                 result = layer.result.model_validate_json(json.dumps(entry["result"]))
-            except ValidationError:
+            except (ValidationError, TypeError):
                 log.warning("journal.result_outdated job=%s layer=%s", job.id, layer.name)
                 return
             job.results[layer.name] = result
             job.files += [file for file in files if file not in job.files]
-            job.degradations += entry["degradations"]
+            for reason in entry["degradations"]:
+                job.degrade(reason)
 
     def layer_done(
         self,

@@ -1,0 +1,229 @@
+"""Jobs from a MongoDB collection, against a real server."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from motor.motor_asyncio import AsyncIOMotorClient, AsyncIOMotorCollection
+from pydantic import BaseModel
+
+from pipeline.jobs import Job, JobReport, SourceError, UsageError
+from pipeline.jobs.collection import FIELD, PostingCollection
+from pipeline.metrics import RunOutcome
+from tests.e2e.jobs.standing_in import world
+from tests.e2e.servers import MongoServer
+from tests.e2e.servers.process import wait_until
+
+Records = AsyncIOMotorCollection[dict[str, Any]]
+
+
+class Found(BaseModel):
+    text: str
+
+
+@pytest.fixture
+async def records(mongodb: MongoServer) -> AsyncIterator[Records]:
+    client: AsyncIOMotorClient[dict[str, Any]] = AsyncIOMotorClient(mongodb.uri)
+    yield client["pipeline"]["postings"]
+    client.close()
+
+
+async def fill(records: Records, number: int) -> None:
+    await records.insert_many(
+        [{"title": f"Cook {n}", "company": f"Inn {n}", "requirements": ["Knives"]} for n in range(number)]
+    )
+
+
+def report(job: Job, outcome: RunOutcome, reason: str | None = None) -> JobReport:
+    return JobReport(
+        id=job.id,
+        source=job.source,
+        outcome=outcome,
+        cost_usd=0.25,
+        files=(Path("dossier.md"),),
+        layer=None if reason is None else "two",
+        reason=reason,
+    )
+
+
+async def drain(postings: PostingCollection) -> list[Job]:
+    jobs = []
+    while (job := await postings.take()) is not None:
+        jobs.append(job)
+        await asyncio.sleep(0)
+    return jobs
+
+
+async def test_every_record_is_claimed_once_by_many_workers(mongodb: MongoServer, records: Records) -> None:
+    await fill(records, 30)
+    async with (
+        PostingCollection.open(mongodb.uri, "pipeline", "postings") as one,
+        PostingCollection.open(mongodb.uri, "pipeline", "postings") as two,
+    ):
+        taken = await asyncio.gather(*(drain(worker) for worker in (one, two) * 3))
+    ids = [job.id for jobs in taken for job in jobs]
+    assert len(ids) == len(set(ids)) == 30
+
+
+async def test_record_is_the_posting_as_json_and_its_id_stays_the_same(
+    mongodb: MongoServer, records: Records
+) -> None:
+    await fill(records, 1)
+    async with PostingCollection.open(mongodb.uri, "pipeline", "postings") as postings:
+        job = await postings.take()
+        assert job is not None
+        assert job.text == '{"title": "Cook 0", "company": "Inn 0", "requirements": ["Knives"]}'
+        assert job.source.startswith("postings/")
+        await postings.give_back(job, report(job, RunOutcome.CANCELLED))
+        again = await postings.take()
+        assert again is not None
+        assert again.id == job.id
+
+
+async def test_result_goes_into_the_record(mongodb: MongoServer, records: Records) -> None:
+    await fill(records, 1)
+    async with PostingCollection.open(mongodb.uri, "pipeline", "postings") as postings:
+        job = await postings.take()
+        assert job is not None
+        job.results["one"] = Found(text="fire")
+        await postings.give_back(job, report(job, RunOutcome.DEGRADED, "contacts are synthetic"))
+        assert await postings.take() is None
+    record = await records.find_one({})
+    assert record is not None
+    ended = record[FIELD]
+    assert (ended["state"], ended["reason"], ended["cost_usd"]) == (
+        "degraded",
+        "contacts are synthetic",
+        0.25,
+    )
+    assert ended["results"] == {"one": {"text": "fire"}}
+    assert ended["files"] == ["dossier.md"]
+    assert "claim" not in ended
+    assert record["title"] == "Cook 0"
+
+
+async def test_abandoned_claim_comes_back_with_what_its_worker_had_done(
+    mongodb: MongoServer, records: Records
+) -> None:
+    await fill(records, 1)
+    async with PostingCollection.open(mongodb.uri, "pipeline", "postings", lease_seconds=0.5) as dead:
+        job = await dead.take()
+        assert job is not None
+        job.results["one"] = Found(text="fire")
+        job.degrade("no contacts")
+        await dead.keep(job, "one")
+        dead._claims.clear()  # it is renewed no more, as if the process had been killed
+        async with PostingCollection.open(mongodb.uri, "pipeline", "postings") as living:
+            assert await living.take() is None
+            taken: list[Job] = []
+
+            async def comes_back() -> bool:
+                found = await living.take()
+                if found is not None:
+                    taken.append(found)
+                return bool(taken)
+
+            await wait_until(comes_back, "the claim comes back", timeout_seconds=5)
+    assert taken[0].id == job.id
+    assert taken[0].earlier_results == {"one": {"text": "fire"}}
+    assert taken[0].degradations == ["no contacts"]
+
+
+async def test_claim_of_a_living_worker_is_renewed(mongodb: MongoServer, records: Records) -> None:
+    await fill(records, 1)
+    async with (
+        PostingCollection.open(mongodb.uri, "pipeline", "postings", lease_seconds=0.6) as living,
+        PostingCollection.open(mongodb.uri, "pipeline", "postings") as other,
+    ):
+        job = await living.take()
+        assert job is not None
+        ends: set[object] = set()
+        while len(ends) < 6:
+            record = await records.find_one({})
+            assert record is not None
+            ends.add(record[FIELD]["claimed_until"])
+            assert await other.take() is None
+            await asyncio.sleep(0.05)
+
+
+async def test_who_has_lost_the_claim_writes_nothing(mongodb: MongoServer, records: Records) -> None:
+    await fill(records, 1)
+    async with PostingCollection.open(mongodb.uri, "pipeline", "postings") as stalled:
+        job = await stalled.take()
+        assert job is not None
+        await records.update_one({}, {"$set": {f"{FIELD}.claim": "another's"}})
+        await stalled.give_back(job, report(job, RunOutcome.SUCCEEDED))
+        record = await records.find_one({})
+    assert record is not None
+    assert (record[FIELD]["state"], record[FIELD]["claim"]) == ("running", "another's")
+
+
+async def test_failed_record_is_tried_again_by_the_next_run_and_not_by_this_one(
+    mongodb: MongoServer, records: Records
+) -> None:
+    await fill(records, 1)
+    async with PostingCollection.open(mongodb.uri, "pipeline", "postings") as postings:
+        job = await postings.take()
+        assert job is not None
+        await postings.give_back(job, report(job, RunOutcome.FAILED, "down"))
+        assert await postings.take() is None
+    await asyncio.sleep(0.002)  # the server's clock has whole milliseconds
+    async with PostingCollection.open(mongodb.uri, "pipeline", "postings") as postings:
+        again = await postings.take()
+    assert again is not None
+    assert again.id == job.id
+
+
+async def test_record_that_says_something_else_in_our_field_is_left_alone(
+    mongodb: MongoServer, records: Records
+) -> None:
+    await records.insert_one({"title": "Cook", FIELD: "mine"})
+    async with PostingCollection.open(mongodb.uri, "pipeline", "postings") as postings:
+        assert await postings.take() is None
+
+
+async def test_outcome_that_could_not_be_written_is_written_when_the_server_is_back(
+    mongodb: MongoServer, records: Records
+) -> None:
+    await fill(records, 1)
+    async with PostingCollection.open(mongodb.uri, "pipeline", "postings", lease_seconds=0.6) as postings:
+        job = await postings.take()
+        assert job is not None
+        await mongodb.kill()
+        await postings.give_back(job, report(job, RunOutcome.SUCCEEDED))
+        with pytest.raises(SourceError, match="MONGODB_URI: no posting can be had"):
+            await postings.take()
+        await mongodb.start()
+
+        async def is_written() -> bool:
+            record = await records.find_one({})
+            return record is not None and record[FIELD]["state"] == "succeeded"
+
+        await wait_until(is_written, "the outcome is written", timeout_seconds=10)
+
+
+async def test_uri_that_cannot_be_used_is_refused_without_showing_it() -> None:
+    with pytest.raises(UsageError) as raised:
+        async with PostingCollection.open("mongodb://user:SECRET@[::1", "pipeline", "postings"):
+            pass
+    assert "SECRET" not in str(raised.value)
+    assert str(raised.value).startswith("MONGODB_URI: it cannot be used (")
+
+
+async def test_two_processes_do_every_record_once(
+    mongodb: MongoServer, records: Records, tmp_path: Path
+) -> None:
+    await fill(records, 8)
+    async with world(tmp_path) as at:
+        uri = {"MONGODB_URI": mongodb.uri}
+        runs = [at.run("--from-mongodb", "postings", "--concurrency", "2", **uri) for _ in range(2)]
+        ended = await asyncio.gather(*runs)
+        counted = at.counted()
+    assert [status for status, _ in ended] == [0, 0]
+    assert counted.total("pipeline_jobs_total", outcome="succeeded") == 8
+    states = [record[FIELD]["state"] async for record in records.find({})]
+    assert states == ["succeeded"] * 8
