@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Final
 
 from pipeline.ledger.settings import LedgerSettings
+from pipeline.prices import Prices
 from pipeline.variables import Variables
 
 MAX_CV_BYTES: Final = 64 * 1024
@@ -78,6 +79,7 @@ class Settings:
         firecrawl: None: nothing is looked up on the web.
         mongodb_uri: None: results are kept as files alone.
         mongodb_database: Where results go to in MongoDB.
+        prices: What things cost, where the user says otherwise than the providers.
         research_ttl_seconds: For so long what was found out about a company is not looked up again.
         spool: Where the sidecar reads the metrics; None: they stay in memory.
         ledger: Budget and rate limits.
@@ -89,6 +91,7 @@ class Settings:
     firecrawl: ServiceAccess | None = None
     mongodb_uri: str | None = field(default=None, repr=False)
     mongodb_database: str = "pipeline"
+    prices: Prices = field(default_factory=Prices)
     research_ttl_seconds: int = _DAY_SECONDS
     spool: Path | None = None
     ledger: LedgerSettings = field(default_factory=LedgerSettings)
@@ -114,6 +117,7 @@ class Settings:
             ),
             mongodb_uri=variables.mongodb_uri("MONGODB_URI"),
             mongodb_database=variables.name("MONGODB_DATABASE", default="pipeline"),
+            prices=variables.prices("PRICES_FILE"),
             research_ttl_seconds=_DAY_SECONDS if ttl_seconds is None else ttl_seconds,
             spool=variables.path("SIDECAR_SPOOL"),
             ledger=LedgerSettings.read(variables),

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Final
 
 from pipeline.environment import EnvironmentReader
+from pipeline.prices import OverridesError, Prices, read_overrides
 
 _MAX_SHOWN_CHARS: Final = 80
 _MONGODB_URI: Final = re.compile(r"mongodb(\+srv)?://([^\s/?@]*@)?[^\s/?@]+([/?]\S*)?")
@@ -32,6 +33,17 @@ class Variables(EnvironmentReader):
                 "write it like mongodb://host:27017",
             )
         return value
+
+    def prices(self, key: str) -> Prices:
+        """The user's own prices, from the file that the variable names; none where it is not set."""
+        path = self.path(key)
+        if path is None:
+            return Prices()
+        try:
+            return Prices(read_overrides(path))
+        except OverridesError as error:
+            self.problems += [f"{key}: {problem}" for problem in error.problems]
+            return Prices()
 
     def model_name(self, key: str, *, default: str, listed_at: str) -> str:
         value = self.text(key)

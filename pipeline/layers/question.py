@@ -14,12 +14,13 @@ from typing import TYPE_CHECKING, Final, Generic, TypeVar
 
 from pydantic import BaseModel, ValidationError
 
+from pipeline.breaker import BreakerOpenError
 from pipeline.fallbacks import Answer, CachedResponses, Fallback, first_of, placeholder
 from pipeline.jobs import Job, JobError
 from pipeline.layers.paid import paid_once
 from pipeline.metrics import FallbackKind
 from pipeline.providers.language_model import Message
-from pipeline.rejections import BudgetExceededError, RateLimitedError
+from pipeline.rejections import RejectedError
 
 if TYPE_CHECKING:
     from pipeline.layers.layer import Workplace
@@ -185,7 +186,7 @@ class _UnlessRefused:
     _unknown: Fallback[BaseModel | None] = placeholder(None)
 
     def stand_in(self, error: Exception) -> Answer[BaseModel | None] | None:
-        refused = isinstance(error, (BudgetExceededError, RateLimitedError))
+        refused = isinstance(error, RejectedError) and not isinstance(error, BreakerOpenError)
         return None if refused else self._unknown.stand_in(error)
 
     def learn(self, value: object) -> None:

@@ -62,7 +62,8 @@ def _firecrawl(settings: Settings, meter: Meter, limits: Limits | None) -> FireC
         return None
     from pipeline.providers.firecrawl import NAME, FireCrawl
 
-    return FireCrawl(settings.firecrawl, guarded(NAME, meter, limits, paid=True, retries=RETRIES))
+    dependency = guarded(NAME, meter, limits, paid=True, retries=RETRIES)
+    return FireCrawl(settings.firecrawl, dependency, settings.prices)
 
 
 def _mongodb(settings: Settings, meter: Meter, limits: Limits | None) -> MongoDB | None:

@@ -11,10 +11,10 @@ from anthropic.types import MessageParam
 
 from pipeline.dependency import Dependency
 from pipeline.fallbacks import Answer, Fallback
-from pipeline.prices import Charge, Flavor, price_answer
+from pipeline.prices import Charge, Flavor, Prices
 from pipeline.providers.error import ProviderError
 from pipeline.providers.guarded import answered
-from pipeline.providers.language_model import Message
+from pipeline.providers.language_model import Message, most_usd
 from pipeline.settings import ServiceAccess
 
 F = TypeVar("F")
@@ -23,8 +23,9 @@ F = TypeVar("F")
 class Anthropic:
     """One client for the process; `close` it in the loop that used it."""
 
-    def __init__(self, access: ServiceAccess, dependency: Dependency) -> None:
+    def __init__(self, access: ServiceAccess, dependency: Dependency, prices: Prices) -> None:
         self.dependency = dependency
+        self._prices = prices
         self._model = access.model
         self._client = anthropic.AsyncAnthropic(
             # Stated, and so no other credential of the environment or of a profile on disk is read.
@@ -47,6 +48,9 @@ class Anthropic:
                 price=self._price,
                 fallback=fallback,
                 operation="message",
+                max_usd=most_usd(
+                    self._prices, self.dependency.name, self._model, messages, max_output_tokens
+                ),
             ),
         )
         if isinstance(answer.value, Completion):
@@ -78,11 +82,8 @@ class Anthropic:
         return completion
 
     def _price(self, completion: Completion) -> Charge:
-        return price_answer(
-            completion.model_dump(warnings=False),
-            provider=self.dependency.name,
-            model=self._model,
-            flavor=Flavor.ANTHROPIC,
+        return self._prices.of_answer(
+            completion, provider=self.dependency.name, model=self._model, flavor=Flavor.ANTHROPIC
         )
 
 

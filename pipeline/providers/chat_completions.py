@@ -10,10 +10,10 @@ from openai.types.chat import ChatCompletion, ChatCompletionMessageParam
 
 from pipeline.dependency import Dependency
 from pipeline.fallbacks import Answer, Fallback
-from pipeline.prices import Charge, price_chat_completion
+from pipeline.prices import Charge, Flavor, Prices
 from pipeline.providers.error import ProviderError
 from pipeline.providers.guarded import answered
-from pipeline.providers.language_model import Message
+from pipeline.providers.language_model import Message, most_usd
 from pipeline.settings import ServiceAccess
 
 F = TypeVar("F")
@@ -22,8 +22,9 @@ F = TypeVar("F")
 class ChatCompletions:
     """One client for the process; `close` it in the loop that used it."""
 
-    def __init__(self, access: ServiceAccess, dependency: Dependency) -> None:
+    def __init__(self, access: ServiceAccess, dependency: Dependency, prices: Prices) -> None:
         self.dependency = dependency
+        self._prices = prices
         self._model = access.model
         self._client = openai.AsyncOpenAI(
             api_key=access.api_key,
@@ -50,6 +51,9 @@ class ChatCompletions:
                 price=self._price,
                 fallback=fallback,
                 operation="chat completion",
+                max_usd=most_usd(
+                    self._prices, self.dependency.name, self._model, messages, max_output_tokens
+                ),
             ),
         )
         if isinstance(answer.value, ChatCompletion):
@@ -85,8 +89,8 @@ class ChatCompletions:
         return completion
 
     def _price(self, completion: ChatCompletion) -> Charge:
-        return price_chat_completion(
-            completion.model_dump(warnings=False), provider=self.dependency.name, model=self._model
+        return self._prices.of_answer(
+            completion, provider=self.dependency.name, model=self._model, flavor=Flavor.CHAT
         )
 
 

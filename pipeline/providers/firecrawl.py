@@ -13,7 +13,8 @@ from firecrawl.v2 import AsyncFirecrawlClient
 
 from pipeline.dependency import Dependency
 from pipeline.fallbacks import Answer, Fallback
-from pipeline.instrument.credits import CEILING_USD_PER_CREDIT, price_credits
+from pipeline.instrument.credits import price_credits
+from pipeline.prices import CEILING_USD_PER_CREDIT, Prices
 from pipeline.providers.error import ProviderError
 from pipeline.providers.guarded import answered
 from pipeline.settings import ServiceAccess
@@ -51,8 +52,9 @@ class _Priced(Generic[T]):
 class FireCrawl:
     """One client for the process; `close` it in the loop that used it."""
 
-    def __init__(self, access: ServiceAccess, dependency: Dependency) -> None:
+    def __init__(self, access: ServiceAccess, dependency: Dependency, prices: Prices) -> None:
         self.dependency = dependency
+        self._usd_per_credit = prices.overrides.firecrawl_usd_per_credit
         self._client = AsyncFirecrawlClient(
             access.api_key,
             access.base_url,
@@ -103,10 +105,13 @@ class FireCrawl:
             self.dependency,
             lambda: self.dependency.call(
                 lambda: _answered_with_body(send),
-                price=lambda priced: price_credits(priced.body, kind=operation),
+                price=lambda priced: price_credits(
+                    priced.body, kind=operation, usd_per_credit=self._usd_per_credit
+                ),
                 fallback=fallback,
                 operation=operation,
-                max_usd=credits_at_most * CEILING_USD_PER_CREDIT,
+                max_usd=credits_at_most
+                * (CEILING_USD_PER_CREDIT if self._usd_per_credit is None else self._usd_per_credit),
             ),
         )
         if isinstance(answer.value, _Priced):

@@ -8,6 +8,7 @@ from typing import Literal, Protocol, TypeVar
 
 from pipeline.dependency import Dependency
 from pipeline.fallbacks import Answer, Fallback
+from pipeline.prices import Prices
 
 F = TypeVar("F")
 
@@ -18,6 +19,18 @@ class Message:
 
     role: Literal["user", "assistant"]
     content: str
+
+
+def most_usd(
+    prices: Prices, provider: str, model: str, messages: Sequence[Message], max_output_tokens: int
+) -> float:
+    """What a conversation costs at most, for the budget."""
+    return prices.upper_bound_usd(
+        provider=provider,
+        model=model,
+        prompt_bytes=sum(len(message.content.encode("utf-8", "replace")) for message in messages),
+        max_output_tokens=max_output_tokens,
+    )
 
 
 class LanguageModel(Protocol):

@@ -9,6 +9,7 @@ import structlog
 
 from pipeline.fallbacks import Answer, Fallback
 from pipeline.meter import Meter
+from pipeline.prices import Prices
 from pipeline.providers.error import ProviderError
 from pipeline.providers.guarded import RETRIES, guarded
 from pipeline.providers.language_model import LanguageModel, Message
@@ -58,7 +59,11 @@ class LanguageModels:
         retries = RETRIES if len(settings.language_models) == 1 else None
         return cls(
             [
-                _OPEN[access.name](access, guarded(access.name, meter, limits, paid=True, retries=retries))
+                _OPEN[access.name](
+                    access,
+                    guarded(access.name, meter, limits, paid=True, retries=retries),
+                    settings.prices,
+                )
                 for access in settings.language_models
             ]
         )
@@ -88,20 +93,20 @@ class LanguageModels:
             await model.close()
 
 
-def _open_chat_completions(access: ServiceAccess, dependency: Dependency) -> LanguageModel:
+def _open_chat_completions(access: ServiceAccess, dependency: Dependency, prices: Prices) -> LanguageModel:
     from pipeline.providers.chat_completions import ChatCompletions
 
-    return ChatCompletions(access, dependency)
+    return ChatCompletions(access, dependency, prices)
 
 
-def _open_anthropic(access: ServiceAccess, dependency: Dependency) -> LanguageModel:
+def _open_anthropic(access: ServiceAccess, dependency: Dependency, prices: Prices) -> LanguageModel:
     # Its SDK takes half a second to import: only for those who have its key.
     from pipeline.providers.anthropic import Anthropic
 
-    return Anthropic(access, dependency)
+    return Anthropic(access, dependency, prices)
 
 
-_OPEN: Final[dict[str, Callable[[ServiceAccess, Dependency], LanguageModel]]] = {
+_OPEN: Final[dict[str, Callable[[ServiceAccess, Dependency, Prices], LanguageModel]]] = {
     "openrouter": _open_chat_completions,
     "openai": _open_chat_completions,
     "anthropic": _open_anthropic,

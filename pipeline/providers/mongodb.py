@@ -22,14 +22,11 @@ class MongoDB:
 
     def __init__(self, uri: str, database: str, dependency: Dependency) -> None:
         self.dependency = dependency
-        self._client: AsyncIOMotorClient[dict[str, Any]] = AsyncIOMotorClient(
-            uri,
-            serverSelectionTimeoutMS=_SELECTION_MILLISECONDS,
-            # The guard decides about retries.
-            retryReads=False,
-            retryWrites=False,
-            appname="pipeline",
-        )
+        # The guard decides about retries.
+        options: dict[str, Any] = {"retryReads": False, "retryWrites": False, "appname": "pipeline"}
+        if "serverselectiontimeoutms" not in uri.lower():
+            options["serverSelectionTimeoutMS"] = _SELECTION_MILLISECONDS
+        self._client: AsyncIOMotorClient[dict[str, Any]] = AsyncIOMotorClient(uri, **options)
         self._dossiers = self._client[database][COLLECTION]
 
     async def save(self, record: Mapping[str, Any]) -> None:

@@ -8,6 +8,7 @@ import aiohttp
 
 from pipeline.dependency import Dependency
 from pipeline.meter import Meter
+from pipeline.prices import Charge
 from pipeline.providers.error import ProviderError
 from pipeline.providers.guarded import RETRIES, answered, guarded
 from pipeline.settings import Settings
@@ -25,8 +26,17 @@ _CHUNK_BYTES: Final = 65_536
 class PdfService:
     """One session for the process; `close` it in the loop that opened it."""
 
-    def __init__(self, session: aiohttp.ClientSession, dependency: Dependency, *, url: str) -> None:
+    def __init__(
+        self,
+        session: aiohttp.ClientSession,
+        dependency: Dependency,
+        *,
+        url: str,
+        price: Charge | None = None,
+    ) -> None:
+        """`price` is that of one PDF; None: one's own service costs nothing."""
         self._session = session
+        self._price = price
         self.dependency = dependency
         self._url = url + _PATH
 
@@ -37,8 +47,9 @@ class PdfService:
             # The guard has the time limit.
             timeout=aiohttp.ClientTimeout(total=None, sock_connect=None),
         )
-        dependency = guarded(NAME, meter, limits, retries=RETRIES)
-        return cls(session, dependency, url=settings.pdf_service_url)
+        price = settings.prices.of_pdf()
+        dependency = guarded(NAME, meter, limits, paid=price is not None, retries=RETRIES)
+        return cls(session, dependency, url=settings.pdf_service_url, price=price)
 
     async def render(self, html: str) -> bytes:
         """The HTML as a PDF of at most `MAX_PDF_BYTES`.
@@ -48,7 +59,13 @@ class PdfService:
             ProviderError: no answer, or one that is no PDF.
         """
         return await answered(
-            self.dependency, lambda: self.dependency.call(lambda: self._convert(html), operation="convert")
+            self.dependency,
+            lambda: self.dependency.call(
+                lambda: self._convert(html),
+                price=lambda _: self._price,
+                operation="convert",
+                max_usd=0.0 if self._price is None else self._price.usd,
+            ),
         )
 
     async def close(self) -> None:

@@ -186,6 +186,10 @@ def test_all_mistakes_come_at_once() -> None:
             "RESEARCH_TTL_SECONDS: '0' is out of range; give a whole number from 1 to 2678400",
         ),
         (
+            {"PRICES_FILE": "/missing/prices.yml"},
+            ("PRICES_FILE: cannot be read (No such file or directory); name a file that this user can read"),
+        ),
+        (
             {"FIRECRAWL_API_URL": "firecrawl"},
             (
                 "FIRECRAWL_API_URL: (value not shown) is no http or https URL with a host;"

@@ -12,6 +12,7 @@ from aiohttp import web
 from aiohttp.test_utils import TestServer
 
 from pipeline import Meter
+from pipeline.limits import Limits
 from pipeline.providers import Providers
 from pipeline.settings import ServiceAccess, Settings
 
@@ -117,10 +118,12 @@ def settings_at(
 
 
 @asynccontextmanager
-async def providers_of(settings: Settings, meter: Meter | None = None) -> AsyncIterator[Providers]:
+async def providers_of(
+    settings: Settings, meter: Meter | None = None, limits: Limits | None = None
+) -> AsyncIterator[Providers]:
     # Loading the certificates of the world's authorities takes longer than most tests.
     with patch("ssl.create_default_context", return_value=_TLS):
-        providers = Providers.open(settings, Meter() if meter is None else meter)
+        providers = Providers.open(settings, Meter() if meter is None else meter, limits)
     for dependency in providers.dependencies.values():
         dependency.retries = None
     try:
