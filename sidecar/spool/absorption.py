@@ -2,99 +2,111 @@
 
 from __future__ import annotations
 
-import math
-from array import array
-from collections.abc import Iterator
-from typing import Final
+import os
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any, Final
 
-from sidecar.spool.files import Entry, MetricFile
+from sidecar.spool.columns import Columns, columns_of
+from sidecar.spool.content import Scratch, open_file, read_content
+from sidecar.spool.files import Entry
+from sidecar.spool.keys import Key
+from sidecar.spool.merge import Kind
 from sidecar.spool.metric_bytes import to_bytes
-from sidecar.spool.sources import ends_with_its_worker
+from sidecar.spool.rules import Row, Rule, rule_of
+from sidecar.spool.sources import Source, State
 
 _WORKER: Final = "compacted"
-
-_Series = tuple[str, str, tuple[tuple[str, str], ...]]
+_ROWS_KEPT: Final = 256
+"""Of one layout, before they are reduced to a few: bounds memory, and how long one step takes."""
 
 
 class Absorption:
     """What is merged so far."""
 
-    def __init__(self) -> None:
-        self._kinds: dict[tuple[str, str], _Sums | _Latest] = {}
+    def __init__(self, breathe: Callable[[], None] = lambda: None) -> None:
+        """Take what is called between two steps, to let others run."""
+        self._breathe = breathe
+        self._scratch = Scratch()
+        self._kinds: dict[Kind, dict[Columns, list[Row]]] = {}
 
-    def add(self, file: MetricFile) -> None:
-        """Take in a file of a dead worker, or of the generation before. Gauges of one worker are dropped."""
-        kind = file.name.type, file.name.mode
-        if ends_with_its_worker(file.name):
+    def add(self, source: Source) -> None:
+        """Take in a file of a dead worker, or of the generation before.
+
+        Raises:
+            BadFileError: it is damaged, and nothing of it is taken in.
+            FileNotFoundError: it has gone.
+        """
+        self._breathe()
+        kind = Kind(source.name.type, source.name.mode)
+        rule = rule_of(kind.mode)
+        fd = open_file(source.path)
+        try:
+            used, data, _ = read_content(fd, self._scratch)
+        finally:
+            os.close(fd)
+        columns = columns_of(data, used, buckets=kind.type == "histogram")
+        if not columns.keys:
             return
-        if kind not in self._kinds:
-            self._kinds[kind] = _Latest(file.name.mode) if file.name.type == "gauge" else _Sums()
-        merged = self._kinds[kind]
-        is_merged_before = file.name.worker == _WORKER
-        for entry in file.entries:
-            merged.add(entry, is_merged_before=is_merged_before)
+        of_file = rule.rows_of_merged if source.state is State.COMPACTED else rule.rows
+        layouts = self._kinds.setdefault(kind, {})
+        rows = layouts.setdefault(columns, [])
+        rows += of_file(columns.values(data), columns.timestamps(data))
+        if len(rows) >= _ROWS_KEPT:
+            layouts[columns] = rule.reduce(rows)
 
     def contents(self) -> Iterator[tuple[str, bytes]]:
         """File name and content of each file of the generation."""
-        for (type_, mode), merged in self._kinds.items():
-            prefix = f"{type_}_{mode}" if mode else type_
-            yield f"{prefix}_{_WORKER}.db", to_bytes(merged.entries())
+        for kind, layouts in self._kinds.items():
+            self._breathe()
+            rule = rule_of(kind.mode)
+            keys, rows = _side_by_side(layouts, rule)
+            entries = _entries(keys, rule.reduce(rows), rule)
+            prefix = f"{kind.type}_{kind.mode}" if kind.mode else kind.type
+            yield f"{prefix}_{_WORKER}.db", to_bytes(entries)
 
 
-class _Sums:
-    """Counters, histograms and summaries: sums without the rounding error of adding up one by one."""
-
-    def __init__(self) -> None:
-        self._help: dict[_Series, str] = {}
-        self._parts: dict[_Series, array[float]] = {}
-
-    def add(self, entry: Entry, *, is_merged_before: bool) -> None:
-        series = entry.family, entry.sample, entry.labels
-        parts = self._parts.get(series)
-        if parts is None:
-            parts = self._parts[series] = array("d")
-            self._help[series] = entry.help
-        parts.append(entry.value)
-        if is_merged_before and entry.timestamp:
-            parts.append(entry.timestamp)
-
-    def entries(self) -> Iterator[Entry]:
-        for (family, sample, labels), parts in self._parts.items():
-            total, lost = _exact_sum(parts)
-            yield Entry(family, sample, labels, self._help[family, sample, labels], total, lost)
+def _side_by_side(layouts: dict[Columns, list[Row]], rule: Rule) -> tuple[list[Key], list[Row]]:
+    """All series, and every layout's rows with an item for each of them."""
+    keys: dict[object, Key] = {}
+    for columns in layouts:
+        for key in columns.keys:
+            keys.setdefault(_series(key), key)
+    places = {series: place for place, series in enumerate(keys)}
+    all_rows: list[Row] = []
+    for columns, rows in layouts.items():
+        where = [places[_series(key)] for key in columns.keys]
+        all_rows += [placed for row in rows for placed in _placed(row, where, len(keys), rule.missing)]
+    return list(keys.values()), all_rows
 
 
-def _exact_sum(parts: array[float]) -> tuple[float, float]:
-    """The sum as a float, and what of the exact sum that float has lost."""
-    try:
-        total = math.fsum(parts)
-        return total, math.fsum((*parts, -total))
-    except (OverflowError, ValueError):  # with infinities of both signs, or past the largest float
-        return sum(parts), 0.0
+def _placed(row: Row, where: Sequence[int], width: int, missing: object) -> list[Row]:
+    """The row's items in their places; in more than one row if a file has a series more than once."""
+    if len(set(where)) == len(where):
+        placed: list[Any] = [missing] * width
+        for place, item in zip(where, row, strict=True):
+            placed[place] = item
+        return [placed]
+    rows: list[dict[int, object]] = []
+    for place, item in zip(where, row, strict=True):
+        free = next((one for one in rows if place not in one), None)
+        if free is None:
+            free = {}
+            rows.append(free)
+        free[place] = item
+    return [[one.get(place, missing) for place in range(width)] for one in rows]
 
 
-class _Latest:
-    """Gauges: one value of many, and the time at which it was set."""
+def _series(key: Key) -> tuple[str, str, tuple[tuple[str, str], ...]]:
+    return key.family, key.sample, key.labels
 
-    def __init__(self, mode: str) -> None:
-        self._mode = mode
-        self._entries: dict[_Series, Entry] = {}
 
-    def add(self, entry: Entry, *, is_merged_before: bool) -> None:  # noqa: ARG002
-        series = entry.family, entry.sample, entry.labels
-        before = self._entries.get(series)
-        self._entries[series] = entry if before is None else self._merged(before, entry)
-
-    def _merged(self, before: Entry, entry: Entry) -> Entry:
-        if self._mode == "mostrecent":
-            return entry if before.timestamp < entry.timestamp else before
-        if self._mode == "min":
-            value = min(before.value, entry.value)
-        elif self._mode == "max":
-            value = max(before.value, entry.value)
-        else:
-            value = before.value + entry.value
-        return before._replace(value=value, timestamp=max(before.timestamp, entry.timestamp))
-
-    def entries(self) -> Iterator[Entry]:
-        yield from self._entries.values()
+def _entries(keys: Sequence[Key], rows: Sequence[Row], rule: Rule) -> Iterator[Entry]:
+    """A sum has what it has lost by rounding in the timestamp's place; other values their timestamp, or 0."""
+    values: Row
+    timestamps: Row
+    if rule.stamped:
+        timestamps, values = zip(*rows[0], strict=True)
+    else:
+        values, timestamps = (*rows, [0.0] * len(keys))[:2]
+    for key, value, timestamp in zip(keys, values, timestamps, strict=True):
+        yield Entry(key.family, key.sample, key.labels, key.help, value, timestamp)

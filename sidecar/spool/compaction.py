@@ -8,6 +8,7 @@ or by whoever comes next.
 
 from __future__ import annotations
 
+import os
 import shutil
 from collections.abc import Callable, Iterable
 from pathlib import Path
@@ -15,11 +16,11 @@ from typing import Final
 
 from sidecar.spool.absorption import Absorption
 from sidecar.spool.disk import make_directory, sync_directory, write_file
-from sidecar.spool.files import MAX_FILE_BYTES, BadFileError, read_file
+from sidecar.spool.files import MAX_FILE_BYTES, BadFileError
 from sidecar.spool.holders import FileId
 from sidecar.spool.layout import COMPACTED, DEAD, MANIFEST
 from sidecar.spool.manifest import Manifest, read_manifest
-from sidecar.spool.sources import Source, State, ends_with_its_worker, sources_in
+from sidecar.spool.sources import Source, State, ends_with_its_worker, source_at, sources_in
 
 FILES_AT_ONCE: Final = 1000
 """Files that one generation takes in: bounds memory, and what a crash makes to be done again."""
@@ -75,21 +76,28 @@ class Compactor:
             OSError: the spool cannot be written.
         """
         self.damaged = {}
+        dead = self._directory / DEAD
         device = self._directory.stat().st_dev
-        manifest = read_manifest(self._directory)
-        waiting = [
-            source
-            for source in sources_in(self._directory / DEAD, State.DEAD)
-            if source.path.name not in manifest.absorbed and (device, source.inode) not in held
-        ]
+        absorbed = read_manifest(self._directory).absorbed
+        with os.scandir(dead) as entries:
+            waiting = [
+                (entry.name, entry.inode())
+                for entry in entries
+                if entry.name not in absorbed and (device, entry.inode()) not in held
+            ]
         merged = 0
         for start in range(0, len(waiting), FILES_AT_ONCE):
-            merged += self._merge(waiting[start : start + FILES_AT_ONCE])
+            # No more objects at once: the collector of garbage would hold everybody up to look at them.
+            batch = (
+                source_at(dead, name, inode, State.DEAD)
+                for name, inode in waiting[start : start + FILES_AT_ONCE]
+            )
+            merged += self._merge([source for source in batch if source is not None])
         return merged
 
     def _merge(self, batch: list[Source]) -> int:
         before = read_manifest(self._directory)
-        absorption = Absorption()
+        absorption = Absorption(self._breathe)
         generation = self._directory / COMPACTED / before.generation if before.generation else None
         if generation is not None:
             kept = sources_in(generation, State.COMPACTED)
@@ -107,11 +115,10 @@ class Compactor:
         """Those that could be read."""
         taken = []
         for source in sources:
-            self._breathe()
             try:
                 # Gauges that end with their worker are taken and dropped, whatever they hold.
                 if not ends_with_its_worker(source.name):
-                    absorption.add(read_file(source.path, source.name))
+                    absorption.add(source)
             except BadFileError as error:
                 self.damaged[source.path] = str(error)
             except FileNotFoundError:

@@ -18,9 +18,10 @@ from typing import Final
 FileId = tuple[int, int]
 """Device and inode."""
 
-_MAPPED_FOR_WRITING: Final = re.compile(
-    rb"^\S+ .w.s \S+ (?P<major>[0-9a-f]+):(?P<minor>[0-9a-f]+) (?P<inode>[1-9][0-9]*) ", re.MULTILINE
-)
+_SHARED_FOR_WRITING: Final = (b"w-s ", b"wxs ")
+"""The end of the permissions in a line of `maps`; they are looked for as bytes, in megabytes of lines."""
+_LINE_BYTES: Final = 128
+"""More than what stands before the path."""
 _INITIAL_PID_NAMESPACE: Final = 0xEFFFFFFC
 """Its inode number is part of the kernel's interface (`PROC_PID_INIT_INO`)."""
 
@@ -113,10 +114,17 @@ def _processes(proc: Path) -> Iterator[Path]:
 
 
 def _mapped(process: Path) -> set[FileId]:
-    return {
-        (os.makedev(int(match["major"], 16), int(match["minor"], 16)), int(match["inode"]))
-        for match in _MAPPED_FOR_WRITING.finditer((process / "maps").read_bytes())
-    }
+    maps = (process / "maps").read_bytes()
+    found = set()
+    for permissions in _SHARED_FOR_WRITING:
+        position = maps.find(permissions)
+        while position >= 0:
+            # address permissions offset device inode path
+            device, inode = maps[position : position + _LINE_BYTES].split(maxsplit=4)[2:4]
+            major, minor = device.split(b":")
+            found.add((os.makedev(int(major, 16), int(minor, 16)), int(inode)))
+            position = maps.find(permissions, position + 1)
+    return found
 
 
 def _open_for_writing(process: Path) -> set[FileId]:

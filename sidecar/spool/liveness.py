@@ -59,7 +59,7 @@ class Liveness:
         self._step = step
         self._monotonic = monotonic
         self._looked_at = monotonic()
-        self._told: set[Path] = set()
+        self._told: set[str] = set()
 
     def move_the_dead_aside(self) -> int:
         """Rename their files into `dead/` and remove their leases; how many files that were.
@@ -75,17 +75,17 @@ class Liveness:
         device = self._directory.stat().st_dev
         for name in (name for name in inodes if name.endswith(METRICS_SUFFIX)):
             try:
-                file = ForeignFile(self._directory / name, parse_name(name), (device, inodes[name]))
+                parsed = parse_name(name)
             except BadFileError:
                 continue
-            if file.name.worker in leases.dead:
-                dead.append(file.path)
-            elif file.name.worker not in leases.living:
-                foreign.append(file)
+            if parsed.worker in leases.dead:
+                dead.append(name)
+            elif parsed.worker not in leases.living:
+                foreign.append(ForeignFile(self._directory / name, parsed, (device, inodes[name])))
         dead += self._dead_among(foreign)
         if dead:
             make_directory(self._directory / DEAD)
-        moved = sum(self._move(path) for path in dead)
+        moved = sum(self._move(name) for name in dead)
         if moved:
             # Durable before they are merged: or else a loss of power could bring them back beside the sum.
             sync_directory(self._directory / DEAD)
@@ -96,25 +96,25 @@ class Liveness:
         self._remove_unfinished(inodes, leases)
         return moved
 
-    def _dead_among(self, foreign: list[ForeignFile]) -> list[Path]:
+    def _dead_among(self, foreign: list[ForeignFile]) -> list[str]:
         now = self._monotonic()
         since_last, self._looked_at = now - self._looked_at, now
         holders = self._look({file.name.worker for file in foreign}) if foreign else Holders()
         dead = self._foreign.dead(foreign, holders, since_last)
         self._foreign.save()
-        return [file.path for file in dead]
+        return [file.path.name for file in dead]
 
-    def _move(self, path: Path) -> bool:
+    def _move(self, name: str) -> bool:
         self._breathe()
         try:
-            path.rename(self._directory / DEAD / name_aside(path.name))
+            (self._directory / name).rename(self._directory / DEAD / name_aside(name))
         except FileNotFoundError:
             return False  # its own application has removed it
         except PermissionError:
             # In a directory with the sticky bit only the owner may; one such file must not stop the rest.
-            if path not in self._told:
-                log.warning("spool.file_not_movable", file=path.name, remedy="clear the sticky bit")
-            self._told.add(path)
+            if name not in self._told:
+                log.warning("spool.file_not_movable", file=name, remedy="clear the sticky bit")
+            self._told.add(name)
             return False
         self._step("move aside")
         return True

@@ -12,12 +12,14 @@ from dataclasses import dataclass
 from enum import StrEnum
 from functools import lru_cache
 from pathlib import Path
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from sidecar.spool.files import BadFileError, FileName, parse_name
 from sidecar.spool.layout import COMPACTED, DEAD, METRICS_SUFFIX, name_of_dead
 from sidecar.spool.leases import Leases
 from sidecar.spool.manifest import Identity, Manifest, identify, read_manifest
+
+_DIRECTORIES_KNOWN: Final = 4
 
 
 class State(StrEnum):
@@ -29,9 +31,9 @@ class State(StrEnum):
 class Source(NamedTuple):
     """One metric file that counts. A worker's file keeps its inode when it moves from live to dead.
 
-    In a compacted file of counters, histograms or summaries the timestamp's place holds what rounding
-    the sum lost: a total is `math.fsum` over the values of all sources and over those. Summed exactly,
-    a total cannot step back by a rounding error when files are merged or listed in another order.
+    In a compacted file of what is added up (gauges of the mode `sum` too), the timestamp's place holds
+    what rounding the sum lost: a total is `math.fsum` over the values of all sources and over those. Summed
+    exactly, a total cannot step back by a rounding error when files are merged or listed in another order.
     """
 
     path: Path
@@ -67,32 +69,47 @@ def list_sources(directory: Path) -> Sources:
     manifest = _known_manifest(directory, identity) if identity else read_manifest(directory)
     top = list(_scan(directory))
     leases = Leases.among(directory, (name for name, _ in top))
-    dead = sources_in(directory / DEAD, State.DEAD)
-    moved = {source.inode for source in dead}
+    known = _listed.get(directory, {})
+    dead = [
+        known.get(f"{directory}/{DEAD}/{name}") or source_at(directory / DEAD, name, inode, State.DEAD)
+        for name, inode in _scan(directory / DEAD)
+    ]
+    moved = {source.inode for source in dead if source is not None}
     files = [
         source
         for source in dead
-        if source.path.name not in manifest.absorbed and not ends_with_its_worker(source.name)
+        if source is not None
+        and source.path.name not in manifest.absorbed
+        and not ends_with_its_worker(source.name)
     ]
     misnamed = []
     for name, inode in top:
         if name.endswith(METRICS_SUFFIX) and inode not in moved:
-            source = _source(f"{directory}/{name}", name, State.LIVE, inode)
+            source = known.get(f"{directory}/{name}")
+            if source is None or source.inode != inode:
+                source = source_at(directory, name, inode, State.LIVE)
             if source is None:
                 misnamed.append(directory / name)
             elif source.name.worker not in leases.dead or not ends_with_its_worker(source.name):
                 files.append(source)
     if manifest.generation is not None:
         files += sources_in(directory / COMPACTED / manifest.generation, State.COMPACTED)
+    _remember(directory, files)
     return Sources(directory, tuple(files), tuple(misnamed), leases, manifest, identity)
 
 
 def sources_in(directory: Path, state: State) -> list[Source]:
-    """Metric files of `dead/` or of a generation, whether they count or not."""
-    found = (
-        _source(f"{directory}/{name}", name_of_dead(name), state, inode) for name, inode in _scan(directory)
-    )
+    """Metric files of a generation or of `dead/`, whether they count or not."""
+    found = (source_at(directory, name, inode, state) for name, inode in _scan(directory))
     return [source for source in found if source is not None]
+
+
+def source_at(directory: Path, name: str, inode: int, state: State) -> Source | None:
+    """The source of that name, None if it is not named as metric files are."""
+    try:
+        return Source(directory / name, parse_name(name_of_dead(name)), state, inode)
+    except BadFileError:
+        return None
 
 
 def ends_with_its_worker(name: FileName) -> bool:
@@ -109,12 +126,14 @@ def _scan(directory: Path) -> Iterator[tuple[str, int]]:
         return
 
 
-@lru_cache(maxsize=65_536)
-def _source(path: str, name: str, state: State, inode: int) -> Source | None:
-    try:
-        return Source(Path(path), parse_name(name), state, inode)
-    except BadFileError:
-        return None
+_listed: Final[dict[Path, dict[str, Source]]] = {}
+"""What was listed last, and no more: what is made for each file costs more than to find it again."""
+
+
+def _remember(directory: Path, files: list[Source]) -> None:
+    if directory not in _listed and len(_listed) >= _DIRECTORIES_KNOWN:
+        _listed.clear()
+    _listed[directory] = {str(source.path): source for source in files}
 
 
 @lru_cache(maxsize=4)

@@ -120,7 +120,7 @@ def test_a_total_does_not_step_back_by_a_rounding_error(tmp_path: Path) -> None:
     os.close(alive)
 
 
-def test_gauges_are_merged_by_their_mode_with_their_time(tmp_path: Path) -> None:
+def test_gauges_are_merged_by_their_mode(tmp_path: Path) -> None:
     for mode, (first, second) in {"min": (3, 2), "max": (3, 2), "sum": (3, 2), "mostrecent": (3, 2)}.items():
         for worker, value, time in (("a", first, 20.0), ("b", second, 10.0)):
             dead_worker(
@@ -132,7 +132,18 @@ def test_gauges_are_merged_by_their_mode_with_their_time(tmp_path: Path) -> None
     merged = {
         source.name.mode: read_file(source.path).entries[0][4:] for source in list_sources(tmp_path).files
     }
-    assert merged == {"min": (2, 20.0), "max": (3, 20.0), "sum": (5, 20.0), "mostrecent": (3, 20.0)}
+    assert merged == {"min": (2, 0.0), "max": (3, 0.0), "sum": (5, 0.0), "mostrecent": (3, 20.0)}
+
+
+def test_files_with_other_series_or_the_same_one_twice_are_merged_all_the_same(tmp_path: Path) -> None:
+    dead_worker(tmp_path, "a", counter(1, name="x"), counter(2, name="y"), counter(4, name="x"))
+    dead_worker(tmp_path, "b", counter(8, name="y"), counter(16, name="z"))
+    for worker, names in (("a", "xy"), ("b", "yz")):
+        gauges = (Entry(name, name, (), "", ord(worker), 5.0) for name in names)
+        dead_worker(tmp_path, worker, *gauges, prefix="gauge_max")
+    upkeep(tmp_path)
+    assert [total(tmp_path, f"{name}_total") for name in "xyz"] == [5, 10, 16]
+    assert [total(tmp_path, name) for name in "xyz"] == [ord("a"), ord("b"), ord("b")]
 
 
 def test_buckets_are_merged_un_accumulated(tmp_path: Path) -> None:
