@@ -5,24 +5,11 @@ from __future__ import annotations
 from typing import Final
 
 from dashboards.boards import Uid, board, scope_of
-from dashboards.panels import (
-    BLUE,
-    CALLS_PER_SECOND,
-    COUNT,
-    GREEN,
-    RATIO,
-    RED,
-    SECONDS,
-    USD,
-    YELLOW,
-    bar_gauge,
-    graph,
-    query,
-    row,
-    stat,
-)
+from dashboards.colors import BLUE, GREEN, RED, YELLOW
+from dashboards.panels import bar_gauge, graph, query, row, stat
 from dashboards.projection import budget_at_period_end
 from dashboards.queries import highest, lowest, total
+from dashboards.units import CALLS_PER_SECOND, COUNT, RATIO, SECONDS, USD
 from pipeline import metrics
 
 _SCOPE = scope_of("dependency")

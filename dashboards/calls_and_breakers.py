@@ -5,21 +5,11 @@ from __future__ import annotations
 from typing import Final
 
 from dashboards.boards import Uid, board, link_to, scope_of
-from dashboards.panels import (
-    CALLS_PER_SECOND,
-    COUNT,
-    GREEN,
-    RATIO,
-    RED,
-    SECONDS,
-    YELLOW,
-    Shown,
-    graph,
-    query,
-    row,
-    timeline,
-)
-from dashboards.queries import STEP_WINDOW, highest, numbered, one_of, share, total
+from dashboards.colors import GREEN, RED, YELLOW
+from dashboards.outcome_colors import BREAKER, CALLS
+from dashboards.panels import Shown, graph, query, row, timeline
+from dashboards.queries import BAR_WINDOW, highest, numbered, one_of, share, total
+from dashboards.units import CALLS_PER_SECOND, COUNT, RATIO, SECONDS
 from pipeline import metrics
 from pipeline.metrics import BreakerState, CallOutcome
 from sidecar.metrics import PROBE_SUCCESS
@@ -98,7 +88,7 @@ CALLS_AND_BREAKERS: Final = board(
             "Changes of state in each interval.",
             query(
                 total(
-                    _SCOPE.increase(metrics.CIRCUIT_BREAKER_TRANSITIONS, STEP_WINDOW),
+                    _SCOPE.increase(metrics.CIRCUIT_BREAKER_TRANSITIONS, BAR_WINDOW),
                     *("dependency", "from_state", "to_state"),
                 )
                 + " > 0",
@@ -116,6 +106,7 @@ CALLS_AND_BREAKERS: Final = board(
             query(total(_SCOPE.rate(metrics.CIRCUIT_BREAKER_CALLS), "outcome"), "{{outcome}}"),
             unit=CALLS_PER_SECOND,
             stacked=True,
+            colors=BREAKER,
             empty="no worker has written to the spool",
             width=8,
         ),
@@ -126,7 +117,7 @@ CALLS_AND_BREAKERS: Final = board(
             query(total(_SCOPE.rate(metrics.PIPELINE_CALLS), "outcome"), "{{outcome}}"),
             unit=CALLS_PER_SECOND,
             stacked=True,
-            colors={CallOutcome.SUCCESS.value: GREEN, CallOutcome.ERROR.value: RED},
+            colors=CALLS,
             empty="no worker has written to the spool",
             width=8,
         ),
@@ -189,8 +180,7 @@ CALLS_AND_BREAKERS: Final = board(
             "Fallbacks",
             "Answers that did not come from the dependency, by what was given instead.",
             query(
-                total(_SCOPE.increase(metrics.PIPELINE_FALLBACKS, STEP_WINDOW), "dependency", "kind")
-                + " > 0",
+                total(_SCOPE.increase(metrics.PIPELINE_FALLBACKS, BAR_WINDOW), "dependency", "kind") + " > 0",
                 f"{_LEGEND} {{{{kind}}}}",
             ),
             unit=COUNT,

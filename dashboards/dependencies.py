@@ -5,25 +5,12 @@ from __future__ import annotations
 from typing import Final
 
 from dashboards.boards import Uid, board, link_to, scope_of
+from dashboards.colors import GREEN, RED, YELLOW
 from dashboards.dependency_states import STATES, worst_state
-from dashboards.panels import (
-    COUNT,
-    GREEN,
-    NO_UNIT,
-    RATIO,
-    RED,
-    SECONDS,
-    YELLOW,
-    Column,
-    bar_gauge,
-    graph,
-    query,
-    row,
-    table,
-    timeline,
-)
+from dashboards.panels import Column, bar_gauge, graph, query, row, table, timeline
 from dashboards.projection import quota_in_a_day
-from dashboards.queries import STEP_WINDOW, highest, lowest, total
+from dashboards.queries import BAR_WINDOW, highest, lowest, total
+from dashboards.units import COUNT, NO_UNIT, RATIO, SECONDS
 from sidecar import metrics
 
 _SCOPE = scope_of("dependency")
@@ -72,7 +59,7 @@ DEPENDENCIES: Final = board(
             "Failures by reason",
             "Failed runs in each interval.",
             query(
-                total(_SCOPE.increase(metrics.PROBE_FAILURES, STEP_WINDOW), "dependency", "reason") + " > 0",
+                total(_SCOPE.increase(metrics.PROBE_FAILURES, BAR_WINDOW), "dependency", "reason") + " > 0",
                 "{{dependency}} {{reason}}",
             ),
             unit=COUNT,

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Final
 
-from dashboards.panels import GREEN, GREY, RED, YELLOW, Shown
+from dashboards.colors import GREEN, GREY, RED, YELLOW
+from dashboards.panels import Shown
 from dashboards.queries import Scope, numbered
 from sidecar.metrics import DEPENDENCY_STATE
 from sidecar.state import DependencyState

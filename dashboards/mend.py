@@ -29,7 +29,7 @@ _PANEL_KEYS: Final = (
     *("title", "transformations", "transparent", "type"),
 )
 _ROW_KEYS: Final = ("collapsed", "gridPos", "id", "panels", "title", "type")
-_TARGET_KEYS: Final = ("datasource", "expr", "format", "hide", "instant", "legendFormat", "refId")
+_TARGET_KEYS: Final = ("datasource", "expr", "format", "hide", "instant", "interval", "legendFormat", "refId")
 _VARIABLE_KEYS: Final = (
     *("allValue", "current", "datasource", "hide", "includeAll", "label", "multi", "name", "options"),
     *("query", "refresh", "regex", "skipUrlSync", "sort", "type"),
@@ -101,6 +101,8 @@ def _mend_targets(board: Json) -> None:
     for panel in _panels(board):
         for letter, target in zip(ascii_uppercase, panel["targets"], strict=False):
             _keep(target, _TARGET_KEYS)
+            if not target["interval"]:
+                del target["interval"]
             target.update(
                 refId=letter,
                 datasource=target.get("datasource") or panel["datasource"],

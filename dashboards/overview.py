@@ -5,26 +5,14 @@ from __future__ import annotations
 from typing import Final
 
 from dashboards.boards import Uid, board, firing_alerts, link_to, scope_of
+from dashboards.colors import BLUE, GREEN, RED, YELLOW
 from dashboards.dependency_states import STATES, worst_state
-from dashboards.panels import (
-    BLUE,
-    COUNT,
-    GREEN,
-    RATIO,
-    RED,
-    USD,
-    YELLOW,
-    Column,
-    graph,
-    query,
-    row,
-    stat,
-    table,
-    timeline,
-)
-from dashboards.queries import STEP_WINDOW, ScrapeSeries, highest, or_zero, total
+from dashboards.outcome_colors import RUNS
+from dashboards.panels import Column, graph, query, row, stat, table, timeline
+from dashboards.queries import BAR_WINDOW, ScrapeSeries, highest, or_zero, total
+from dashboards.units import COUNT, RATIO, USD
 from pipeline import metrics as worker
-from pipeline.metrics import BreakerState, RunOutcome
+from pipeline.metrics import BreakerState
 from sidecar import metrics
 from sidecar.state import DependencyState
 
@@ -139,15 +127,11 @@ OVERVIEW: Final = board(
         graph(
             "Jobs that ended",
             "Jobs in each interval, by how they ended.",
-            query(total(_SCOPE.increase(worker.PIPELINE_JOBS, STEP_WINDOW), "outcome"), "{{outcome}}"),
+            query(total(_SCOPE.increase(worker.PIPELINE_JOBS, BAR_WINDOW), "outcome"), "{{outcome}}"),
             unit=COUNT,
             bars=True,
             stacked=True,
-            colors={
-                RunOutcome.SUCCEEDED.value: GREEN,
-                RunOutcome.DEGRADED.value: YELLOW,
-                RunOutcome.FAILED.value: RED,
-            },
+            colors=RUNS,
             empty="no worker has written to the spool",
             width=8,
         ),

@@ -8,22 +8,13 @@ from typing import Any, Final
 
 from grafanalib import core
 
+from dashboards.colors import GREEN
+from dashboards.units import NO_UNIT
+
 DATA_SOURCE: Final = {"type": "prometheus", "uid": "${datasource}"}
 
-GREEN: Final = "green"
-YELLOW: Final = "yellow"
-RED: Final = "red"
-GREY: Final = "text"
-BLUE: Final = "blue"
 
-SECONDS: Final = "s"
-USD: Final = "currencyUSD"
-RATIO: Final = "percentunit"
-COUNT: Final = "short"
-BYTES: Final = "bytes"
-CALLS_PER_SECOND: Final = "reqps"
-PER_SECOND: Final = "ops"
-NO_UNIT: Final = "none"
+SHORTEST_BAR: Final = "1m"
 
 Steps = Sequence[tuple[float, str]]
 """Thresholds: from this value on, this colour. The first holds below its value too."""
@@ -66,7 +57,13 @@ def graph(
     width: int = 12,
     height: int = 8,
 ) -> core.TimeSeries:
-    """Lines through time, from 0 up. `steps` are drawn as lines; `colors` by a series' name."""
+    """Lines through time, from 0 up. `steps` are drawn as lines; `colors` by a series' name.
+
+    Bars are for what is counted in `BAR_WINDOW`, at least a minute of it.
+    """
+    if bars:
+        for target in queries:
+            target.interval = SHORTEST_BAR
     return core.TimeSeries(
         title=title,
         description=description,

@@ -6,38 +6,22 @@ from functools import partial
 from typing import Final
 
 from dashboards.boards import Uid, board, link_to, scope_of
-from dashboards.panels import (
-    BLUE,
-    COUNT,
-    GREEN,
-    PER_SECOND,
-    RATIO,
-    RED,
-    SECONDS,
-    USD,
-    YELLOW,
-    graph,
-    query,
-    row,
-    stat,
-)
-from dashboards.queries import STEP_WINDOW, Suffix, highest, one_of, or_zero, share, total
+from dashboards.colors import BLUE, GREEN, RED, YELLOW
+from dashboards.outcome_colors import RUNS
+from dashboards.panels import graph, query, row, stat
+from dashboards.queries import BAR_WINDOW, Match, Suffix, highest, one_of, or_zero, share, total
+from dashboards.units import COUNT, PER_SECOND, RATIO, SECONDS, USD
 from pipeline import metrics
 from pipeline.metrics import RunOutcome, TokenType
 
 _SCOPE = scope_of("layer", "model")
-_OUTCOME_COLORS: Final = {
-    RunOutcome.SUCCEEDED.value: GREEN,
-    RunOutcome.DEGRADED.value: YELLOW,
-    RunOutcome.FAILED.value: RED,
-}
 _NO_WORKER: Final = "no worker has written to the spool"
 _ENDED = total(_SCOPE.increase(metrics.PIPELINE_JOBS))
 _PROMPT_TOKENS: Final = one_of(TokenType.INPUT, TokenType.CACHE_READ, TokenType.CACHE_WRITE)
 
 
-def _tokens_in_range(kind: TokenType) -> str:
-    return total(_SCOPE.increase(metrics.PIPELINE_TOKENS, STEP_WINDOW, type=kind), "model")
+def _tokens(kind: TokenType | Match) -> str:
+    return total(_SCOPE.rate(metrics.PIPELINE_TOKENS, type=kind), "model")
 
 
 def _ended_as(outcome: RunOutcome) -> str:
@@ -117,11 +101,11 @@ PIPELINE: Final = board(
         graph(
             "Jobs that ended",
             "In each interval, by how they ended.",
-            query(total(_SCOPE.increase(metrics.PIPELINE_JOBS, STEP_WINDOW), "outcome"), "{{outcome}}"),
+            query(total(_SCOPE.increase(metrics.PIPELINE_JOBS, BAR_WINDOW), "outcome"), "{{outcome}}"),
             unit=COUNT,
             bars=True,
             stacked=True,
-            colors=_OUTCOME_COLORS,
+            colors=RUNS,
             empty=_NO_WORKER,
             width=8,
         ),
@@ -183,7 +167,7 @@ PIPELINE: Final = board(
             "Runs of layers",
             "Runs that ended in each interval, by how.",
             query(
-                total(_SCOPE.increase(metrics.PIPELINE_LAYER_RUNS, STEP_WINDOW), "layer", "outcome") + " > 0",
+                total(_SCOPE.increase(metrics.PIPELINE_LAYER_RUNS, BAR_WINDOW), "layer", "outcome") + " > 0",
                 "{{layer}} {{outcome}}",
             ),
             unit=COUNT,
@@ -243,11 +227,8 @@ PIPELINE: Final = board(
             "Share by model; cached tokens cost a fraction.",
             query(
                 share(
-                    _tokens_in_range(TokenType.CACHE_READ),
-                    total(
-                        _SCOPE.increase(metrics.PIPELINE_TOKENS, STEP_WINDOW, type=_PROMPT_TOKENS),
-                        "model",
-                    ),
+                    _tokens(TokenType.CACHE_READ),
+                    _tokens(_PROMPT_TOKENS),
                 ),
                 "{{model}}",
             ),

@@ -14,6 +14,8 @@ SIDECAR_JOB: Final = "sidecar"
 
 STEP_WINDOW: Final = "$__rate_interval"
 """Grafana's own: four scrapes, or the step of the graph if that is longer."""
+BAR_WINDOW: Final = "$__interval"
+"""The time that one bar stands for: what is counted in it is counted in no other."""
 SHOWN_RANGE: Final = "$__range"
 
 _TARGET_LABELS: Final = ("job", "instance")

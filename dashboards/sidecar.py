@@ -5,23 +5,10 @@ from __future__ import annotations
 from typing import Final
 
 from dashboards.boards import Uid, board, scope_of
-from dashboards.panels import (
-    BYTES,
-    COUNT,
-    GREEN,
-    RED,
-    SECONDS,
-    YELLOW,
-    Column,
-    Shown,
-    graph,
-    query,
-    row,
-    stat,
-    table,
-    timeline,
-)
-from dashboards.queries import STEP_WINDOW, ScrapeSeries, highest, total
+from dashboards.colors import GREEN, RED, YELLOW
+from dashboards.panels import Column, Shown, graph, query, row, stat, table, timeline
+from dashboards.queries import BAR_WINDOW, ScrapeSeries, highest, total
+from dashboards.units import BYTES, COUNT, SECONDS
 from sidecar import metrics
 
 _SCOPE = scope_of()
@@ -143,11 +130,11 @@ SIDECAR: Final = board(
             "Files merged, and compactions that failed",
             "Metric files of dead workers in each interval; a compaction fails for the disk or permissions.",
             query(
-                total(_SCOPE.increase(metrics.SIDECAR_SPOOL_COMPACTED_FILES, STEP_WINDOW), "instance"),
+                total(_SCOPE.increase(metrics.SIDECAR_SPOOL_COMPACTED_FILES, BAR_WINDOW), "instance"),
                 f"{_LEGEND} merged",
             ),
             query(
-                total(_SCOPE.increase(metrics.SIDECAR_SPOOL_COMPACTION_FAILURES, STEP_WINDOW), "instance"),
+                total(_SCOPE.increase(metrics.SIDECAR_SPOOL_COMPACTION_FAILURES, BAR_WINDOW), "instance"),
                 f"{_LEGEND} failed",
             ),
             unit=COUNT,

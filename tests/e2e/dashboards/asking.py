@@ -10,13 +10,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from dashboards.drawing.answers import filled, step_of
 from dashboards.generate import GENERATED
 from tests.e2e.servers import Prometheus
-
-RATE_INTERVAL = "20s"
-"""Grafana's `$__rate_interval` for a data source that is scraped every 5 seconds: four scrapes."""
-
-STEP_SECONDS = 5
 
 
 @dataclass(frozen=True)
@@ -26,6 +22,7 @@ class Asked:
     letter: str
     expression: str
     now: bool
+    step_seconds: int
 
     def __str__(self) -> str:
         return f"{self.board} / {self.panel} / {self.letter}"
@@ -47,7 +44,7 @@ def boards() -> dict[str, dict[str, Any]]:
 
 def queries() -> list[Asked]:
     return [
-        Asked(name, panel["title"], target["refId"], target["expr"], now=target["instant"])
+        Asked(name, panel["title"], target["refId"], target["expr"], target["instant"], step_of(target, 120))
         for name, board in boards().items()
         for panel in board["panels"]
         for target in panel.get("targets", ())
@@ -65,15 +62,9 @@ def variables() -> list[Values]:
     return found
 
 
-def filled(expression: str, range_seconds: int) -> str:
-    """With `All` chosen in every variable, which Grafana writes as its `allValue`."""
-    values = {"__rate_interval": RATE_INTERVAL, "__range": f"{range_seconds}s"}
-    return re.sub(r"\$(\w+)", lambda match: values.get(match[1], ".*"), expression)
-
-
 async def has_data(prometheus: Prometheus, asked: Asked, range_seconds: int) -> bool:
     """Whether any value is a number; NaN alone draws nothing."""
-    expression = filled(asked.expression, range_seconds)
+    expression = filled(asked.expression, range_seconds, asked.step_seconds)
     if asked.now:
         return any(not math.isnan(sample.value) for sample in await prometheus.query(expression))
     end = time.time()
@@ -82,11 +73,11 @@ async def has_data(prometheus: Prometheus, asked: Asked, range_seconds: int) -> 
         query=expression,
         start=str(end - range_seconds),
         end=str(end),
-        step=str(STEP_SECONDS),
+        step=str(asked.step_seconds),
     )
     return any(not math.isnan(float(value)) for row in data["result"] for _, value in row["values"])
 
 
 async def has_values(prometheus: Prometheus, variable: Values) -> bool:
-    selector = filled(variable.selector, 60)
+    selector = filled(variable.selector, 60, 1)
     return bool(await prometheus.api(f"label/{variable.label}/values", **{"match[]": selector}))
