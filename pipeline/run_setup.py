@@ -8,6 +8,7 @@ from pathlib import Path
 
 from pipeline.jobs import Journals, UsageError
 from pipeline.layers import LAYERS, Workplace
+from pipeline.layers.record import delivering
 from pipeline.ledger.protocol import LedgerError
 from pipeline.limits import Limits
 from pipeline.meter import Meter
@@ -39,13 +40,14 @@ async def open_runner(
     async with limits:
         providers = Providers.open(settings, meter, limits)
         try:
-            yield Runner(
-                LAYERS,
-                Workplace.of(settings, providers, output),
-                meter,
-                concurrency=concurrency,
-                journals=Journals(output, again=again),
-                reserve=limits.job,
-            )
+            async with delivering(providers.mongodb, output):
+                yield Runner(
+                    LAYERS,
+                    Workplace.of(settings, providers, output),
+                    meter,
+                    concurrency=concurrency,
+                    journals=Journals(output, again=again),
+                    reserve=limits.job,
+                )
         finally:
             await providers.close()

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager, suppress
 from datetime import UTC, datetime
 from enum import StrEnum
 from pathlib import Path
@@ -72,6 +73,42 @@ async def keep_record(job: Job, mongodb: MongoDB | None, output: Path, files: Se
     except OSError as error:
         log.warning("outbox.failed", reason=error.strerror)
     return Kept.IN_MONGODB
+
+
+@asynccontextmanager
+async def delivering(
+    mongodb: MongoDB | None, output: Path, *, every_seconds: float = 30.0
+) -> AsyncIterator[None]:
+    """While inside, and once more at its end, what waits is saved, though no job has anything to save.
+
+    A failure is logged; what waits goes on waiting.
+    """
+    if mongodb is None:
+        yield
+        return
+    outbox = Outbox(output / OUTBOX)
+    task = asyncio.create_task(_deliver_again_and_again(mongodb, outbox, every_seconds))
+    try:
+        yield
+    finally:
+        task.cancel()
+        with suppress(asyncio.CancelledError):
+            await task
+    await _deliver_all(mongodb, outbox)
+
+
+async def _deliver_again_and_again(mongodb: MongoDB, outbox: Outbox, every_seconds: float) -> None:
+    while True:
+        await _deliver_all(mongodb, outbox)
+        await asyncio.sleep(every_seconds)
+
+
+async def _deliver_all(mongodb: MongoDB, outbox: Outbox) -> None:
+    try:
+        while await deliver(mongodb, outbox) == _DELIVERED_AT_ONCE:
+            pass
+    except OSError as error:
+        log.warning("outbox.failed", reason=error.strerror)
 
 
 async def deliver(mongodb: MongoDB, outbox: Outbox) -> int:

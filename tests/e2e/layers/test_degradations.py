@@ -10,10 +10,11 @@ import pytest
 from pipeline import BudgetExceededError
 from pipeline.layers.generation import Generation
 from pipeline.layers.opportunity import Opportunity
+from pipeline.layers.outbox import Outbox
 from pipeline.layers.pain_points import PainPoints
 from pipeline.layers.people import ContactKind, People
 from pipeline.layers.publish import Published
-from pipeline.layers.record import OUTBOX, Kept
+from pipeline.layers.record import OUTBOX, Kept, delivering
 from pipeline.layers.research import Research
 from pipeline.ledger.protocol import NANO_USD_PER_USD
 from pipeline.ledger.settings import LedgerSettings
@@ -183,4 +184,11 @@ async def test_mongodb_down_keeps_records_on_disk_and_writes_them_when_it_is_bac
         found: list[dict[str, Any]] = await dossiers.find({}).sort("_id", 1).to_list(length=10)
         assert [record["_id"] for record in found] == ["1", "2", "3", "4"]
         assert found[1]["results"]["intake"]["company"] == "Nordlink Parcel"
+        assert list((output / OUTBOX).iterdir()) == []
+
+        # Nobody publishes anything any more, and yet what waits is written.
+        Outbox(output / OUTBOX).put({"_id": "5"})
+        async with delivering(mongodb, output):
+            pass
+        assert await dossiers.count_documents({}) == 5
         assert list((output / OUTBOX).iterdir()) == []
