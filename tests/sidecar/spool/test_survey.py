@@ -11,6 +11,12 @@ from sidecar.spool.upkeep import Upkeep
 from tests.sidecar.spool.spools import counter, dead_worker, living_worker, write
 
 
+@pytest.fixture(autouse=True)
+def logs_as_they_were(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The command sets up its process's logs, which here are those of the other tests too."""
+    monkeypatch.setattr("sidecar.cli.set_up_logs", lambda *_: None)
+
+
 @pytest.fixture
 def spool(tmp_path: Path) -> Path:
     dead_worker(tmp_path, "old", counter(1))
