@@ -7,18 +7,17 @@ from __future__ import annotations
 
 import itertools
 import logging
-import math
 import os
 import secrets
 import threading
 import time
+from collections import deque
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from contextvars import ContextVar
 from typing import Final
 
 from pipeline import metrics
-from pipeline.failures import status_of
 from pipeline.gates import Call, Pass
 from pipeline.ledger.protocol import (
     MAX_AMOUNT_NANO_USD,
@@ -26,17 +25,18 @@ from pipeline.ledger.protocol import (
     BudgetLedger,
     BudgetState,
     Granted,
+    LedgerError,
     Refused,
 )
 from pipeline.meter import Meter
-from pipeline.metrics import NO_LAYER, OTHER_MODEL, BudgetDecision, CallOutcome, PriceSource
-from pipeline.prices import CEILING_USD_PER_CALL, Charge
+from pipeline.metrics import NO_LAYER, BudgetDecision
+from pipeline.prices import CEILING_USD_PER_CALL
 from pipeline.rejections import BudgetExceededError, BudgetUnavailableError
 from pipeline.series import Gauge
+from pipeline.unanswered import charge_unanswered
 
 log = logging.getLogger(__name__)
 
-_UNANSWERED: Final = frozenset({CallOutcome.TIMEOUT, CallOutcome.CANCELLED})
 _NEVER_WARNED: Final = -1.0
 
 
@@ -69,6 +69,8 @@ class Budget:
         self._ids = _ReservationIds()
         self._warned_of: float | None = _NEVER_WARNED
         self._series = _BudgetSeries(meter, warn_ratio)
+        self._untold: deque[tuple[str, int, str]] = deque()
+        self._known = ledger.state()
         self.refresh()
 
     def enter(self, call: Call) -> Pass:
@@ -78,10 +80,11 @@ class Budget:
             self._series.decisions[BudgetDecision.ALLOWED].tick()
             return _Held(self, envelope.reservation_id, amount, envelope)
         reservation_id = self._ids.new()
-        ask = (reservation_id, amount)
-        answer = self._ledger.reserve(*ask, layer=call.layer, enforce=self._enforce)
+        answer = self._ask(reservation_id, amount, call.layer)
         if answer is None:
-            answer = self._ledger.reserve_blocking(*ask, layer=call.layer, enforce=self._enforce)
+            answer = self._ledger.reserve_blocking(
+                reservation_id, amount, layer=call.layer, enforce=self._enforce
+            )
         return self._judge(answer, reservation_id, amount, call.series.dependency)
 
     async def enter_async(self, call: Call) -> Pass:
@@ -91,10 +94,11 @@ class Budget:
             self._series.decisions[BudgetDecision.ALLOWED].tick()
             return _Held(self, envelope.reservation_id, amount, envelope)
         reservation_id = self._ids.new()
-        ask = (reservation_id, amount)
-        answer = self._ledger.reserve(*ask, layer=call.layer, enforce=self._enforce)
+        answer = self._ask(reservation_id, amount, call.layer)
         if answer is None:
-            answer = await self._ledger.reserve_async(*ask, layer=call.layer, enforce=self._enforce)
+            answer = await self._ledger.reserve_async(
+                reservation_id, amount, layer=call.layer, enforce=self._enforce
+            )
         return self._judge(answer, reservation_id, amount, call.series.dependency)
 
     @asynccontextmanager
@@ -108,10 +112,11 @@ class Budget:
             BudgetExceededError: the budget has not so much left. BudgetUnavailableError: likewise.
         """
         reservation_id = self._ids.new()
-        ask = (reservation_id, nano_usd)
-        answer = self._ledger.reserve(*ask, layer=NO_LAYER, enforce=self._enforce)
+        answer = self._ask(reservation_id, nano_usd, NO_LAYER)
         if answer is None:
-            answer = await self._ledger.reserve_async(*ask, layer=NO_LAYER, enforce=self._enforce)
+            answer = await self._ledger.reserve_async(
+                reservation_id, nano_usd, layer=NO_LAYER, enforce=self._enforce
+            )
         self._judge(answer, reservation_id, nano_usd, "the job")
         envelope = _Envelope(self, reservation_id, nano_usd)
         token = _envelope.set(envelope)
@@ -123,7 +128,7 @@ class Budget:
                 self.settle(reservation_id, 0, NO_LAYER)
 
     def settle(self, reservation_id: str, actual_nano_usd: int, layer: str) -> None:
-        self._ledger.settle(reservation_id, actual_nano_usd, layer=layer)
+        self._untold.append((reservation_id, actual_nano_usd, layer))
         self.refresh()
 
     def spend(self, reservation_id: str, actual_nano_usd: int, layer: str) -> None:
@@ -132,7 +137,14 @@ class Budget:
 
     def refresh(self) -> None:
         """Show the ledger's state, and warn if it is time to; after each change, and now and then."""
-        state = self._ledger.state()
+        try:
+            with suppress(IndexError):  # another thread may take the last one
+                while self._untold:
+                    self._tell(self._untold.popleft())
+            self._known = state = self._ledger.state()
+        except LedgerError as error:
+            log.warning("budget.unavailable reason=%s", error.strerror)
+            return
         self._series.show(state)
         if (
             state.resets_at != self._warned_of
@@ -143,6 +155,22 @@ class Budget:
                 self._warned_of = state.resets_at
             if is_ours:
                 log.warning("budget.warning %s", self._described(state))
+
+    def _tell(self, settlement: tuple[str, int, str]) -> None:
+        """Tell the ledger; one that can't be told now is told with the next."""
+        reservation_id, actual_nano_usd, layer = settlement
+        try:
+            self._ledger.settle(reservation_id, actual_nano_usd, layer=layer)
+        except LedgerError:
+            self._untold.append(settlement)
+            raise
+
+    def _ask(self, reservation_id: str, amount: int, layer: str) -> Granted | Refused | None:
+        try:
+            return self._ledger.reserve(reservation_id, amount, layer=layer, enforce=self._enforce)
+        except LedgerError as error:
+            log.warning("budget.unavailable reason=%s", error.strerror)
+            return Refused(self._known, is_unavailable=True) if self._enforce else Granted()
 
     def _amount(self, call: Call) -> int:
         usd = call.max_usd
@@ -156,7 +184,7 @@ class Budget:
             raise self._refusal(answer, amount, asked_by)
         is_allowed = answer.is_within_limit
         self._series.decisions[BudgetDecision.ALLOWED if is_allowed else BudgetDecision.WOULD_REJECT].inc()
-        self._series.show(self._ledger.state())
+        self.refresh()
         return _Held(self, reservation_id, amount)
 
     def _refusal(
@@ -183,24 +211,6 @@ class Budget:
         return f"spent_usd={spent_usd:.6g} limit_usd={limit_usd:.6g}{resets}"
 
 
-class NoBudget:
-    """Stands where a paid dependency has no budget: a call that gets no answer is charged all the same."""
-
-    def __init__(self, default_usd: float = CEILING_USD_PER_CALL) -> None:
-        self._default_usd = default_usd
-
-    def enter(self, call: Call) -> Pass:
-        del call
-        return self
-
-    def settle(self, call: Call) -> None:
-        held_usd = self._default_usd if call.max_usd is None else call.max_usd
-        _charge_unanswered(call, to_nano_usd(held_usd))
-
-    def release(self, call: Call) -> None:
-        """Nothing is held."""
-
-
 class _Held:
     """Money that is held for one call, or drawn for it from its job's."""
 
@@ -215,7 +225,7 @@ class _Held:
         self._envelope = envelope
 
     def settle(self, call: Call) -> None:
-        _charge_unanswered(call, self._amount)
+        charge_unanswered(call, to_usd(self._amount))
         charge = call.charge
         self._end(0 if charge is None else to_nano_usd(charge.usd), call.layer)
 
@@ -328,25 +338,8 @@ def to_nano_usd(usd: float) -> int:
     """The nearest whole nano-USD, within what a ledger takes; nothing for what is no amount."""
     if not usd > 0:
         return 0
-    return MAX_AMOUNT_NANO_USD if math.isinf(usd) else min(round(usd * NANO_USD_PER_USD), MAX_AMOUNT_NANO_USD)
+    return round(min(usd, to_usd(MAX_AMOUNT_NANO_USD)) * NANO_USD_PER_USD)
 
 
 def to_usd(nano_usd: int) -> float:
     return nano_usd / NANO_USD_PER_USD
-
-
-def _charge_unanswered(call: Call, held_nano_usd: int) -> None:
-    """A call that was sent, and whose answer nobody could price, costs what was held for it."""
-    if call.charge is None and held_nano_usd and _may_have_been_paid(call):
-        call.charge = Charge(to_usd(held_nano_usd), PriceSource.CEILING, OTHER_MODEL)
-
-
-def _may_have_been_paid(call: Call) -> bool:
-    error = call.error
-    if error is None:
-        return False  # answered, and free
-    if call.outcome in _UNANSWERED:
-        return True
-    status = status_of(error)
-    # An answer that is not as promised is an answer; of a failure's status, nobody sends a bill.
-    return isinstance(error, ValueError | LookupError) if status is None else 200 <= status < 300

@@ -74,17 +74,25 @@ class PriceSeries:
         self._meter = meter
         self._dependency = dependency
         self._sources: dict[PriceSource, Counter] = {}
+        self._compared: tuple[Counter, ...] = ()
 
     def declare(self) -> None:
         for source in PriceSource:
             self._sources[source] = self._meter.counter(
                 metrics.PIPELINE_PRICED_CALLS, self._dependency, source.value
             )
+        self._compared = tuple(
+            self._meter.counter(definition, self._dependency)
+            for definition in (metrics.PIPELINE_COMPARED_REPORTED, metrics.PIPELINE_COMPARED_TABLE)
+        )
 
-    def count(self, source: PriceSource) -> None:
+    def count(self, charge: Charge) -> None:
         if not self._sources:
             self.declare()
-        self._sources[source].inc()
+        self._sources[charge.source].inc()
+        if charge.source is PriceSource.REPORTED and charge.table_usd is not None:
+            for counter, usd in zip(self._compared, (charge.usd, charge.table_usd), strict=True):
+                counter.inc(usd)
 
 
 class ModelNames:

@@ -18,6 +18,7 @@ from pipeline.metrics import DEPENDENCY_NAME, CallOutcome, PriceSource
 from pipeline.prices import CEILING_USD_PER_CALL, Charge
 from pipeline.rejections import RejectedError
 from pipeline.timeouts import TimeoutGate
+from pipeline.unanswered import charge_unanswered
 
 log = logging.getLogger(__name__)
 
@@ -81,10 +82,15 @@ class Guard:
         self.gates: tuple[Gate, ...] = tuple(gate for gate in in_order if gate is not None)
         # The last two are always there: a loop over them would cost as much as they do.
         self._optional, self._breaker, self._timeout = self.gates[:-2], breaker, timeout
-        self._can_wait = any(isinstance(gate, WaitingGate) for gate in self._optional)
+        # Asked once: to look at a protocol takes longer than to pass the gate.
+        self._optional_async = tuple(
+            gate.enter_async if isinstance(gate, WaitingGate) else None for gate in self._optional
+        )
+        self._can_wait = any(self._optional_async)
         self._meter = meter
         self._clock = clock
         self._models = ModelNames()
+        self._paid = paid
         self._prices = PriceSeries(meter, name)
         if paid:
             self._prices.declare()
@@ -134,11 +140,8 @@ class Guard:
         call.is_async = True
         try:
             call.passes = passes = []
-            for gate in self._optional:
-                if isinstance(gate, WaitingGate):
-                    passes.append(await gate.enter_async(call))
-                else:
-                    passes.append(gate.enter(call))
+            for gate, enter_async in zip(self._optional, self._optional_async, strict=True):
+                passes.append(gate.enter(call) if enter_async is None else await enter_async(call))
             self._breaker.enter(call)
             call.time_limit = self._timeout.enter(call)
         except BaseException as error:
@@ -167,6 +170,8 @@ class Guard:
         outcome = call.outcome
         series = call.series.succeeded if outcome is _SUCCESS else call.series.sent[outcome]
         series.count(seconds, call.counted_along)
+        if self._paid and call.error is not None:
+            charge_unanswered(call, CEILING_USD_PER_CALL if call.max_usd is None else call.max_usd)
         charge = call.charge
         if charge is not None:
             self._count_charge(call, charge)
@@ -202,7 +207,7 @@ class Guard:
 
     def _count_charge(self, call: Call, charge: Charge) -> None:
         call.series.count_charge(charge, self._models.label(charge.model))
-        self._prices.count(charge.source)
+        self._prices.count(charge)
         account = current_account() if call.account is None else call.account
         if account is not None:
             account.spent_usd_by_layer[call.layer] += charge.usd

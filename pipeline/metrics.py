@@ -174,6 +174,17 @@ PIPELINE_PRICED_CALLS = CounterDefinition(
     labels=(_DEPENDENCY, Label.of("source", PriceSource)),
 )
 
+PIPELINE_COMPARED_REPORTED = CounterDefinition(
+    name="pipeline_compared_reported_usd_total",
+    help="What providers reported for the calls that the price table knows too.",
+    labels=(_DEPENDENCY,),
+)
+PIPELINE_COMPARED_TABLE = CounterDefinition(
+    name="pipeline_compared_table_usd_total",
+    help="What the price table says for the same calls; far from it, one of them is wrong.",
+    labels=(_DEPENDENCY,),
+)
+
 PIPELINE_JOBS = CounterDefinition(
     name="pipeline_jobs_total", help="Jobs that ended.", labels=(Label.of("outcome", RunOutcome),)
 )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import time
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Final
@@ -10,11 +11,13 @@ from typing import Final
 from pipeline import metrics
 from pipeline.failures import headers_of, retry_after_seconds, status_of
 from pipeline.gates import Call, Pass
-from pipeline.ledger.protocol import RateLedger, Taken, Wait
+from pipeline.ledger.protocol import LedgerError, RateLedger, Taken, Wait
 from pipeline.meter import Meter
 from pipeline.metrics import RateLimitDecision
 from pipeline.quota_headers import pause_seconds
 from pipeline.rejections import RateLimitedError, RateLimitUnavailableError
+
+log = logging.getLogger(__name__)
 
 _BUSY_STATUSES: Final = frozenset({429, 503, 529})
 """With these a provider may say `Retry-After`."""
@@ -64,7 +67,7 @@ class RateLimit:
         started = self._clock()
         has_waited = False
         while True:
-            answer = self._ledger.take(permits)
+            answer = self._ask(permits)
             if answer is None:
                 answer = self._ledger.take_blocking(permits)
             if isinstance(answer, Taken):
@@ -77,7 +80,7 @@ class RateLimit:
         started = self._clock()
         has_waited = False
         while True:
-            answer = self._ledger.take(permits)
+            answer = self._ask(permits)
             if answer is None:
                 answer = await self._ledger.take_async(permits)
             if isinstance(answer, Taken):
@@ -111,7 +114,17 @@ class RateLimit:
         """Show the ledger's state; after each change, and now and then."""
         if self._limit.value != self._ledger.limit:  # as it is after a fork too
             self._limit.set(self._ledger.limit)
-        self._remaining.set(self._ledger.remaining())
+        try:
+            self._remaining.set(self._ledger.remaining())
+        except LedgerError as error:
+            log.warning("rate_limit.unavailable dependency=%s reason=%s", self._dependency, error.strerror)
+
+    def _ask(self, permits: int) -> Taken | Wait | None:
+        try:
+            return self._ledger.take(permits)
+        except LedgerError as error:
+            log.warning("rate_limit.unavailable dependency=%s reason=%s", self._dependency, error.strerror)
+            return Wait(_SHORTEST_WAIT_SECONDS, is_unavailable=True)
 
     def _let_pass(self, taken: Taken, started: float, *, has_waited: bool) -> Pass:
         if has_waited:

@@ -18,6 +18,7 @@ import os
 import stat
 import struct
 import threading
+import time
 from collections.abc import Callable, MutableSequence
 from pathlib import Path
 from typing import Final, Protocol, cast
@@ -34,6 +35,9 @@ _MAGIC_CELL, _LAYOUT_CELL, _CHANGING_CELL = range(3)
 _CELL_BYTES: Final = 8
 _FLOCK: Final = struct.Struct("@hhqqi")  # struct flock of Linux on 64 bits
 _LEASES_AT: Final = 1 << 40
+_PATIENCE_SECONDS: Final = 1.0
+_FIRST_PAUSE_SECONDS: Final = 20e-6
+_LAST_PAUSE_SECONDS: Final = 0.01
 
 
 class Cells(Protocol):
@@ -51,6 +55,9 @@ class Cells(Protocol):
 
         Returns:
             False: who held it last died while changing things; sums have to be made anew.
+
+        Raises:
+            LedgerError: a process that has been stopped, or frozen, holds it.
         """
 
     def release(self) -> None: ...
@@ -113,10 +120,9 @@ class FileCells:
         self._depth = 0
         self._fd = _open(path)
         try:
-            fcntl.flock(self._fd, fcntl.LOCK_EX)
+            _lock_file(self._fd, path)
             is_new = _fit(self._fd, path, size * _CELL_BYTES)
-            self._map = mmap.mmap(self._fd, size * _CELL_BYTES)
-            self.values: MutableSequence[int] = cast("MutableSequence[int]", memoryview(self._map).cast("q"))
+            self.values: MutableSequence[int] = _map(self._fd, size * _CELL_BYTES)
             if is_new:
                 self.values[_LAYOUT_CELL] = layout
                 self.values[_MAGIC_CELL] = _MAGIC
@@ -130,10 +136,15 @@ class FileCells:
 
     def acquire(self) -> bool:
         self._lock.acquire()
-        self._depth += 1
-        if self._depth > 1:
+        if self._depth:
+            self._depth += 1
             return True
-        fcntl.flock(self._fd, fcntl.LOCK_EX)
+        try:
+            _lock_file(self._fd, self.path)
+        except BaseException:
+            self._lock.release()
+            raise
+        self._depth = 1
         values = self.values
         was_complete = not values[_CHANGING_CELL]
         values[_CHANGING_CELL] = 1
@@ -172,9 +183,9 @@ class FileCells:
         try:
             if self._fd >= 0:
                 inherited = self._fd
-                self._fd = os.open(f"/proc/self/fd/{inherited}", os.O_RDWR | os.O_CLOEXEC)
+                self._fd = _open_again(inherited)
                 os.close(inherited)
-                fcntl.flock(self._fd, fcntl.LOCK_EX)
+                _lock_file(self._fd, self.path)
                 self.slot = self._lease_slot()
                 fcntl.flock(self._fd, fcntl.LOCK_UN)
                 self.on_fork()
@@ -231,6 +242,41 @@ def _fit(fd: int, path: Path, size_bytes: int) -> bool:
     except OSError as error:
         raise LedgerError(error.errno, f"{path}: {error.strerror}; make room on the disk") from error
     return is_new
+
+
+def _lock_file(fd: int, path: Path) -> None:
+    """Wait for it, but not for one who never gives it back: the others hold it for microseconds."""
+    try:
+        fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        give_up_at = time.monotonic() + _PATIENCE_SECONDS
+        pause_seconds = _FIRST_PAUSE_SECONDS
+        while True:
+            time.sleep(pause_seconds)
+            pause_seconds = min(2 * pause_seconds, _LAST_PAUSE_SECONDS)
+            try:
+                fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                if time.monotonic() < give_up_at:
+                    continue
+                raise LedgerError(
+                    errno.EBUSY, f"{path}: a process that has been stopped holds its lock; continue or end it"
+                ) from None
+            return
+
+
+def _open_again(fd: int) -> int:
+    """The same file with locks of its own, wherever its name has gone."""
+    return os.open(f"/proc/self/fd/{fd}", os.O_RDWR | os.O_CLOEXEC)
+
+
+def _map(fd: int, size_bytes: int) -> MutableSequence[int]:
+    # A map keeps the file open that it was made of: were it ours, its locks would outlive `close`.
+    other = _open_again(fd)
+    try:
+        return cast("MutableSequence[int]", memoryview(mmap.mmap(other, size_bytes)).cast("q"))
+    finally:
+        os.close(other)
 
 
 def _lock_byte(fd: int, kind: int, slot: int) -> bool:
