@@ -16,7 +16,8 @@ from pipeline.demo.stand_in import RefusedError, StandIn, missing_bearer_token
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-PLAN_CREDITS = 3000
+# A demo of a day uses a fraction of them.
+PLAN_CREDITS = 100_000
 SEARCH_CREDITS_PER_TEN_RESULTS = 2
 SCRAPE_CREDITS_PER_PAGE = 1
 

@@ -14,9 +14,10 @@ from typing import Final
 from pipeline.layers.candidate import Candidate
 from pipeline.layers.vocabulary import DEGREES, NO_NAMES, NUMBER_WORDS
 
-_NUMBER: Final = re.compile(r"\d(?:[\d.,'’\u00a0\u2009\u202f]*\d)?")
+# Not the digits of a name, as in B2B or S3.
+_NUMBER: Final = re.compile(r"(?<![^\W\d_])\d(?:[\d.,'’\u00a0\u2009\u202f]*\d)?")
 _WORD: Final = re.compile(r"[^\W_]+(?:[-'’.&+#/][^\W_]+)*[+#]*")
-_SENTENCE_END: Final = re.compile(r"[.!?:;]\s*$|[.!?:;][\"'”’)]\s*$")
+_SENTENCE_END: Final = re.compile(r"[.!?:;][\"'”’)]?\s*[\"'“‘(]?$")
 _STEM_CHARS: Final = 5
 _CONTENT_CHARS: Final = 4
 _MAX_SHOWN: Final = 5
@@ -104,12 +105,16 @@ def _is_followed_by_capital(text: str, end: int) -> bool:
 
 
 def _name_parts(text: str) -> set[str]:
-    return {part for word in _WORD.findall(text) for part in _parts(word)}
+    return {part.casefold() for word in _WORD.findall(text) for part in _split(word)}
 
 
 def _parts(word: str) -> list[str]:
     """`PostgreSQL-based` names what `PostgreSQL` names; so does `PostgreSQL's`."""
-    return [part.casefold() for part in re.split(r"[-/’']", word) if len(part) > 1 and not part.isdigit()]
+    return [part.casefold() for part in _split(word) if not part.islower() and not part.isdigit()]
+
+
+def _split(word: str) -> list[str]:
+    return [part for part in re.split(r"[-/’']", word) if len(part) > 1]
 
 
 def _words(text: str) -> set[str]:

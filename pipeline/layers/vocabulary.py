@@ -24,6 +24,7 @@ DEGREES: Final = frozenset({
 })
 
 NO_NAMES: Final = frozenset({
+    "cv", "ok", "pdf",
     "a", "about", "after", "against", "all", "also", "although", "among",
     "an", "and", "as", "at", "because", "before", "behind", "below",
     "between", "beyond", "both", "but", "by", "dear", "dr", "during",

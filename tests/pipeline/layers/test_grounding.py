@@ -48,6 +48,8 @@ def test_a_cv_without_sections_is_all_body() -> None:
         ("Twenty steps of the move were made at night.", (DEPOTS,)),
         ("I led six people as a team.", (TEAM,)),
         ("My MSc is from the University of Bergen.", (DEGREE,)),
+        ("My CV says it: the PostgreSQL-based depots were moved.", (DEPOTS,)),
+        ('I moved depots, or as we said: "Depots move at night."', (DEPOTS,)),
         ("Since then I have moved depots for Analytical Engines.", (EMPLOYER, DEPOTS)),
     ],
 )
@@ -72,6 +74,7 @@ def test_a_claim_in_the_cvs_own_facts_stands(text: str, lines: tuple[int, ...]) 
         ),
         ("I moved depots to MySQL.", (DEPOTS,), "names that the source does not have: mysql"),
         ("MySQL depots moved.", (DEPOTS,), "names that the source does not have: mysql"),
+        ("I moved depots on S3-like stores.", (DEPOTS,), "names that the source does not have: s3"),
         (
             "As a certified engineer I moved depots.",
             (DEPOTS,),
@@ -119,6 +122,7 @@ def test_employers_periods_and_degrees_are_copied(
         ("2019–2024", {"2019", "2024"}),
         ("one or Two dozen", {"2", "12"}),
         ("none", set()),
+        ("B2B on S3 in 24/7", {"24", "7"}),
     ],
 )
 def test_numbers_are_compared_without_separators(text: str, found: set[str]) -> None:
