@@ -7,10 +7,12 @@ import time
 from pathlib import Path
 from typing import Final
 
-from sidecar.spool.columns import EMPTY, Columns, columns_of
+from sidecar.spool.columns import EMPTY, columns_of
 from sidecar.spool.content import FIRST_BYTES, Descriptors, Scratch, generation, open_file, read_content
 from sidecar.spool.errors import BadFileError
 from sidecar.spool.files import FileName, MetricFile, metric_file
+from sidecar.spool.merge import Kind, Layout
+from sidecar.spool.rules import Row, rule_of
 
 _CLOCK_TICK_NS: Final = 50_000_000
 """More than the kernel takes to give a later change a later time."""
@@ -19,17 +21,20 @@ _CLOCK_TICK_NS: Final = 50_000_000
 class FollowedFile:
     """What was last read of a file, and how to read it again. A read that fails changes nothing."""
 
-    def __init__(self, name: FileName, *, stamped: bool) -> None:
-        """Take `stamped` for a file whose timestamps count."""
+    def __init__(self, name: FileName, *, is_merged: bool) -> None:
+        """Take `is_merged` for a file of the merged dead."""
         self.name = name
-        self.columns: Columns = EMPTY
-        self.values: tuple[float, ...] = ()
-        self.timestamps: tuple[float, ...] = ()
+        self.kind = Kind(name.type, name.mode)
+        self.layout = Layout(EMPTY, self.kind.worker_in_labels(name.worker))
+        self.was_read = False
+        rule = rule_of(name.mode)
+        self._rows = rule.rows_of_merged if is_merged else rule.rows
+        self._stamped = is_merged or rule.stamped
+        self._values: tuple[float, ...] = ()
+        self._timestamps: tuple[float, ...] = ()
         """One for each value where they count, else none."""
-        self._stamped = stamped
         self._fd: int | None = None
         self._generation: bytes | None = None
-        self.was_read = False
         self._used = FIRST_BYTES
         self._modified_ns = 0
         self._checked_ns = 0
@@ -62,35 +67,43 @@ class FollowedFile:
         if self._fd is not None:
             os.close(self._fd)
 
+    def rows(self) -> list[Row]:
+        """What it contributes to what is merged."""
+        return self._rows(self._values, self._timestamps)
+
     def last_good(self) -> MetricFile:
         """What was last read of it."""
-        return metric_file(self.name, self.columns, self.values, self.timestamps or (0.0,) * len(self.values))
+        return metric_file(
+            self.name, self.layout.columns, self._values, self._timestamps or (0.0,) * len(self._values)
+        )
 
     def _read(self, fd: int, scratch: Scratch) -> None:
         used, data, modified_ns = read_content(fd, scratch, self._used)
         # Writes through a mapping, which is how values change, move the time of modification seldom or
         # never. When it has moved, what was parsed before is looked at again.
         if (
-            used != self.columns.used
+            used != self._used
             or modified_ns != self._modified_ns
             or modified_ns > self._checked_ns - _CLOCK_TICK_NS
         ):
             now_ns = time.time_ns()
             self._check(fd, data, used)
             self._modified_ns, self._checked_ns, self._used = modified_ns, now_ns, used
-        self.values = self.columns.values(data)
+        columns = self.layout.columns
+        self._values = columns.values(data)
         if self._stamped:
-            self.timestamps = self.columns.timestamps(data)
+            self._timestamps = columns.timestamps(data)
         self.was_read = True
 
     def _check(self, fd: int, data: memoryview, used: int) -> None:
         """See that the keys are those that were parsed before, and parse what was appended."""
-        before = self.columns
+        before = self.layout.columns
         if used < before.used or not before.begin(data):
             # Keys are never taken back, so this is damage, or another file that was given the inode.
             if self._generation == generation(fd):
                 raise BadFileError("what was written is no longer there")
             before = EMPTY
-        self.columns = columns_of(data, used, buckets=self.name.type == "histogram", before=before)
+        columns = columns_of(data, used, buckets=self.name.type == "histogram", before=before)
+        self.layout = Layout(columns, self.layout.worker)
         if before is EMPTY:
             self._generation = generation(fd)

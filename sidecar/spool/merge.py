@@ -23,6 +23,10 @@ class Kind(NamedTuple):
     type: str
     mode: str
 
+    def worker_in_labels(self, worker: str) -> str:
+        """The worker if it becomes a label, else nothing."""
+        return worker if self.mode.endswith("all") else ""
+
 
 class Layout(NamedTuple):
     """What decides where a file's values go: its keys, and its worker where that is a label."""
@@ -52,6 +56,8 @@ class _Plan:
         self._order = sorted(layouts, key=lambda layout: (-len(layout.columns.keys), layout.worker))
         self._placed: Placed = place(kind.type, kind.mode, self._order)
         self._gathers = [[_gather(indices) for indices in passes] for passes in self._placed.passes]
+        # All files have the same keys, and no two of one series.
+        self._is_uniform = [len(gathers) for gathers in self._gathers] == [1]
 
     def families(self, by_layout: dict[Layout, Rows]) -> Iterator[TableFamily]:
         values = self._values(by_layout)
@@ -59,8 +65,8 @@ class _Plan:
             yield TableFamily(part.table, part.values(values))
 
     def _values(self, by_layout: dict[Layout, Rows]) -> list[float]:
-        if len(self._order) == 1 and len(self._gathers[0]) == 1:
-            # All files have the same keys: merged first, put in order then.
+        if self._is_uniform:
+            # Merged first, put in order then.
             values = self._rule.values(by_layout[self._order[0]].rows)
             return list(self._gathers[0][0](values))
         missing = self._rule.missing

@@ -16,8 +16,7 @@ from sidecar.spool.content import Descriptors, Scratch
 from sidecar.spool.errors import BadFileError
 from sidecar.spool.files import MetricFile
 from sidecar.spool.followed import FollowedFile
-from sidecar.spool.merge import Kind, Layout, Merged, Merger, Rows
-from sidecar.spool.rules import rule_of
+from sidecar.spool.merge import Merged, Merger, Rows
 from sidecar.spool.sources import Source, Sources, State, list_sources
 
 log = structlog.get_logger()
@@ -96,9 +95,8 @@ class SpoolReader:
         for source in sources.files:
             followed = self._followed.get(source.inode)
             if followed is None or followed.name != source.name:
-                followed = self._followed[source.inode] = FollowedFile(
-                    source.name, stamped=source.state is State.COMPACTED or rule_of(source.name.mode).stamped
-                )
+                followed = FollowedFile(source.name, is_merged=source.state is State.COMPACTED)
+                self._followed[source.inode] = followed
             try:
                 followed.read(source.path, self._scratch, self._descriptors)
             except BadFileError as error:
@@ -123,17 +121,18 @@ class SpoolReader:
     def _merged(self, files: Iterable[Source]) -> Merged:
         """All rows by what they are merged with. Of a bad file it is the last good one."""
         merged: Merged = {}
-        for _, name, state, inode in files:
-            followed = self._followed[inode]
-            if not followed.columns.keys:
-                continue
-            kind = Kind(name.type, name.mode)
-            layout = Layout(followed.columns, name.worker if name.mode.endswith("all") else "")
-            rows = merged.setdefault(kind, {}).setdefault(layout, Rows())
-            rows.is_live = rows.is_live or state is State.LIVE
-            rule = rule_of(name.mode)
-            of_file = rule.rows_of_merged if state is State.COMPACTED else rule.rows
-            rows.rows += of_file(followed.values, followed.timestamps)
+        for source in files:
+            followed = self._followed[source.inode]
+            layout = followed.layout
+            if layout.columns.keys:
+                by_layout = merged.get(followed.kind)
+                if by_layout is None:
+                    by_layout = merged[followed.kind] = {}
+                rows = by_layout.get(layout)
+                if rows is None:
+                    rows = by_layout[layout] = Rows()
+                rows.rows += followed.rows()
+                rows.is_live |= source.state is State.LIVE
         return merged
 
     def _note(self, problems: dict[Path, str]) -> None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import islice
 from typing import Any, ClassVar, Final
 
@@ -41,7 +41,7 @@ class Rule(ABC):
 
 
 class Sum(Rule):
-    """The exact sum, rounded once: it does not step back when files are listed in another order or merged."""
+    """The exact sum, rounded once: merging files, or listing them in another order, moves it no step back."""
 
     missing = 0.0
 
@@ -55,9 +55,9 @@ class Sum(Rule):
 
     def values(self, rows: list[Row]) -> list[float]:
         try:
-            return _by_column(math.fsum, rows)
+            return _in_slices(map(math.fsum, zip(*rows, strict=True)), len(rows))
         except (ValueError, OverflowError):
-            return _by_column(_any_sum, rows)
+            return _in_slices(map(_add_any, zip(*rows, strict=True)), len(rows))
 
 
 class Choice(Rule):
@@ -68,9 +68,10 @@ class Choice(Rule):
 
     def reduce(self, rows: list[Row]) -> list[Row]:
         try:
-            return [_by_column(self._choose, rows)]
+            return [_in_slices(map(self._choose, zip(*rows, strict=True)), len(rows))]
         except TypeError:  # of a series that not every file has
-            return [_by_column(lambda column: self._choose(_present(column)), rows)]
+            present = ([item for item in column if item is not None] for column in zip(*rows, strict=True))
+            return [_in_slices(map(self._choose, present), len(rows))]
 
     def values(self, rows: list[Row]) -> list[float]:
         return list(self.reduce(rows)[0])
@@ -111,20 +112,15 @@ def rule_of(mode: str) -> Rule:
     return _BY_MODE[mode.removeprefix("live")]
 
 
-def _by_column(choose: Callable[[tuple[Any, ...]], Any], rows: list[Row]) -> list[Any]:
-    columns = map(choose, zip(*rows, strict=True))
-    at_once = 1 + _ITEMS_A_SLICE // len(rows)
-    chosen: list[Any] = []
-    while part := list(islice(columns, at_once)):
-        chosen += part
-    return chosen
+def _in_slices(items: Iterator[Any], rows: int) -> list[Any]:
+    at_once = 1 + _ITEMS_A_SLICE // rows
+    taken: list[Any] = []
+    while part := list(islice(items, at_once)):
+        taken += part
+    return taken
 
 
-def _present(column: tuple[Any, ...]) -> list[Any]:
-    return [item for item in column if item is not None]
-
-
-def _any_sum(column: tuple[float, ...]) -> float:
+def _add_any(column: tuple[float, ...]) -> float:
     """Infinities of both signs give NaN, as they do where values are added one by one."""
     try:
         return math.fsum(column)
