@@ -246,6 +246,22 @@ PIPELINE: Final = board(
             empty="no paid calls",
             width=8,
         ),
+        graph(
+            "Reported cost against the price table",
+            "For calls that both know; far from 100 %, one of them is wrong.",
+            query(
+                share(
+                    total(_SCOPE.rate(metrics.PIPELINE_COMPARED_REPORTED), "dependency"),
+                    total(_SCOPE.rate(metrics.PIPELINE_COMPARED_TABLE), "dependency"),
+                ),
+                "{{dependency}}",
+            ),
+            unit=RATIO,
+            steps=((0, RED), (0.9, GREEN), (1.1, RED)),
+            empty="no provider reports what a call cost",
+            width=24,
+            height=6,
+        ),
     ],
     shown="now-3h",
 )
