@@ -11,6 +11,7 @@ from __future__ import annotations
 import os
 import shutil
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
@@ -64,6 +65,9 @@ class Compactor:
         if removed:
             # Durable before the next manifest, which won't name them any more.
             sync_directory(dead)
+        with suppress(OSError):
+            # A directory that was once large takes long to list even when it is empty.
+            dead.rmdir()
         for generation in (self._directory / COMPACTED).glob("*"):
             if generation.name != manifest.generation:
                 shutil.rmtree(generation, ignore_errors=True)

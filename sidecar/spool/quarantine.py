@@ -60,7 +60,8 @@ class Quarantine:
         self._directory = directory
         self._step = step
         self._monotonic = monotonic
-        self._damaged_since: dict[tuple[Path, int], float] = {}
+        self._damaged_since: dict[int, float] = {}
+        """By inode: a file that is renamed as a dead worker's is as damaged as before."""
 
     def set_aside(self, suspects: Iterable[Damaged]) -> int:
         """Set aside what has been damaged for `DAMAGED_FOR_SECONDS`; how many that were.
@@ -78,10 +79,10 @@ class Quarantine:
             problem = _problem(suspect)
             if problem is None:
                 continue
-            key = suspect.path, suspect.path.lstat().st_ino
-            since = self._damaged_since[key] = before.get(key, now)
+            inode = suspect.path.lstat().st_ino
+            since = self._damaged_since[inode] = before.get(inode, now)
             if now - since >= DAMAGED_FOR_SECONDS:
-                del self._damaged_since[key]
+                del self._damaged_since[inode]
                 self._set_aside(suspect, problem)
                 count += 1
         if count:
