@@ -121,6 +121,7 @@ async def test_a_signal_ends_sidecar_and_worker_with_the_spool_intact(
             "OPENROUTER_API_KEY": "k",
             "OPENROUTER_BASE_URL": f"{hung.url}/api/v1",
             "PDF_SERVICE_URL": pdf_service.url,
+            "CANDIDATE_CV": str(REPOSITORY / "examples" / "cv.md"),
         },
         stdout=subprocess.DEVNULL,
         stderr=subprocess.PIPE,
