@@ -145,6 +145,8 @@ class LocalBudget:
         finally:
             self._leave()
 
+    read = state
+
     def claim_warning(self) -> bool:
         self._enter()
         try:

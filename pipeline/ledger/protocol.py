@@ -122,6 +122,9 @@ class BudgetLedger(Protocol):
     def state(self) -> BudgetState:
         """As last known; at once."""
 
+    def read(self) -> BudgetState:
+        """As it is now. May block. Raises LedgerError."""
+
     def claim_warning(self) -> bool | None:
         """Whether nobody has claimed it before in this period; at once.
 
@@ -130,10 +133,16 @@ class BudgetLedger(Protocol):
         """
 
     def history(self) -> Sequence[Spent]:
-        """What was spent by day and layer, oldest first, as far back as it is kept. May block."""
+        """What was spent by day and layer, oldest first, as far back as it is kept. May block.
+
+        Raises LedgerError.
+        """
 
     def reset(self) -> None:
-        """Nothing is spent in this period from now on; what is held stays held. May block."""
+        """Nothing is spent in this period from now on; what is held stays held.
+
+        May block. Raises LedgerError.
+        """
 
     async def close(self) -> None:
         """Give back what is leased; every settlement has been told when it returns."""

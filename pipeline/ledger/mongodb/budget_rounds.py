@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Iterable, Mapping
-from typing import Any, Final, NamedTuple
+from collections.abc import Awaitable, Callable, Iterable, Mapping
+from typing import Any, Final, NamedTuple, TypeVar
 
 from pipeline.ledger.mongodb.budget_store import BudgetStore, Outcome
 from pipeline.ledger.mongodb.connection import Connection, UnavailableError
@@ -14,6 +14,8 @@ from pipeline.ledger.mongodb.hold import Hold
 from pipeline.ledger.mongodb.shares import Reserving, Shares
 from pipeline.ledger.periods import period_end
 from pipeline.ledger.protocol import BudgetState, Period, Refused
+
+T = TypeVar("T")
 
 log = logging.getLogger(__name__)
 
@@ -97,7 +99,9 @@ class BudgetRounds:
         shares = self._shares
         with shares.lock:
             return bool(shares.waiting) or any(
-                hold.has_to_tell or (hold.is_idle and (hold is not shares.leased or self.is_closing))
+                hold.has_to_tell
+                or (hold.is_idle and (hold is not shares.leased or self.is_closing))
+                or (hold.available_nano_usd > 0 and self.is_closing)
                 for hold in shares.holds.values()
             )
 
@@ -113,7 +117,7 @@ class BudgetRounds:
     async def _tell_all(self) -> None:
         with self._shares.lock:
             holds = list(self._shares.holds.values())
-        await _some_at_once(self._tell(hold) for hold in holds)
+        await _some_at_once(self._tell, holds)
 
     async def _tell(self, hold: Hold) -> None:
         """What was spent of a hold; and close it where it is used no more."""
@@ -131,10 +135,11 @@ class BudgetRounds:
             if hold.is_lost or (closes and hold.sequence == 0 and not hold.has_to_tell):
                 shares.drop(hold)
                 return
-            if not (closes or short or (is_own and hold.has_to_tell)):
+            rest = max(0, hold.available_nano_usd) if closes or self.is_closing else 0
+            if not (closes or short or rest or (is_own and hold.has_to_tell)):
                 return
             is_open = hold.sequence > 0
-            extra = -hold.available_nano_usd if closes else short
+            extra = short - rest
             self._prepare(hold, extra, if_remains=False, closes=closes and is_open)
         await self._tell_pending(hold)
         if not is_open:  # that was to open it
@@ -179,7 +184,7 @@ class BudgetRounds:
         if self._leases:
             await self._fill_up()
         else:
-            await _some_at_once(self._open_own(asking) for asking in waiting)
+            await _some_at_once(self._open_own, waiting)
 
     async def _open_own(self, asking: Reserving) -> None:
         shares = self._shares
@@ -347,15 +352,15 @@ class _Plan(NamedTuple):
     """Of those, who go beyond what remains; nothing is enforced for them."""
 
 
-async def _some_at_once(steps: Iterable[Awaitable[None]]) -> None:
+async def _some_at_once(step: Callable[[T], Awaitable[None]], items: Iterable[T]) -> None:
     """Raises the first error when all have ended."""
     places = asyncio.Semaphore(_AT_ONCE)
 
-    async def one(step: Awaitable[None]) -> None:
+    async def one(item: T) -> None:
         async with places:
-            await step
+            await step(item)
 
-    ended = await asyncio.gather(*(one(step) for step in steps), return_exceptions=True)
+    ended = await asyncio.gather(*(one(item) for item in items), return_exceptions=True)
     for error in ended:
         if isinstance(error, BaseException):
             raise error

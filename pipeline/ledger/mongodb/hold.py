@@ -17,7 +17,7 @@ class Hold:
         document_id: Of the period that it belongs to.
         sequence: How many turns the server has made of it; 0: it is not open.
         leased_nano_usd: What the server holds in it.
-        in_flight_nano_usd: What is reserved of it for calls.
+        in_flight_nano_usd: What is reserved of it, for so many `calls`.
         pending: Told, and not known whether it was heard.
         expired: The server's entry, where the server took this process for lost.
         is_lost: The server has forgotten it; what was leased is spent.
@@ -30,6 +30,7 @@ class Hold:
         self.sequence = 0
         self.leased_nano_usd = 0
         self.in_flight_nano_usd = 0
+        self.calls = 0
         self.pending: Turn | None = None
         self.expired: Mapping[str, Any] | None = None
         self.is_lost = False
@@ -49,7 +50,7 @@ class Hold:
 
     @property
     def is_idle(self) -> bool:
-        return self.in_flight_nano_usd == 0
+        return self.calls == 0
 
     def spend(self, nano_usd: int, *, day: str, layer: str) -> None:
         if nano_usd > 0 and not self.is_lost:

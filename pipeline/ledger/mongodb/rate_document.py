@@ -87,7 +87,7 @@ def wait_seconds(document: Mapping[str, Any], slots: Slots, now: float, permits:
     missing = used(document, slots, current) + permits - limit
     if missing <= 0:
         return 0.0
-    for slot, freed in sorted(_slots(document)):
+    for slot, freed in sorted((min(slot, current), freed) for slot, freed in _slots(document)):
         if not slots.is_over(slot, current):
             missing -= freed
             if missing <= 0:
@@ -105,7 +105,7 @@ def take(
     for slot, permits in _slots(document):
         if slots.is_over(slot, taking.slot):
             over += permits
-        elif slot > taking.slot + _AHEAD_SLOTS:
+        elif _is_ahead(slot, taking.slot):
             sums.add(f"slots.{taking.slot}", permits)
         else:
             continue
@@ -137,10 +137,19 @@ def take(
     return sums.change(where, changes)
 
 
+def is_ahead(document: Mapping[str, Any], current: int) -> bool:
+    """Whether the server's clock was set back: the next turn counts those permits as taken now."""
+    return any(_is_ahead(slot, current) for slot, _ in _slots(document))
+
+
 def pause(document_id: str, until_milliseconds: int) -> Change:
     from bson import Int64
 
     return Change({"_id": document_id}, {"$max": {"paused_until": Int64(until_milliseconds)}})
+
+
+def _is_ahead(slot: int, current: int) -> bool:
+    return slot > current + _AHEAD_SLOTS
 
 
 def _slots(document: Mapping[str, Any]) -> Iterator[tuple[int, int]]:
@@ -153,7 +162,7 @@ def _still_due(document: Mapping[str, Any], taking: Taking, slots: Slots) -> dic
         slot: permits
         for slot, permits in taking.corrections.items()
         if not slots.is_over(slot, taking.slot)
-        and slot <= taking.slot + _AHEAD_SLOTS
+        and not _is_ahead(slot, taking.slot)
         and document["slots"].get(str(slot), 0) + permits >= 0
     }
 

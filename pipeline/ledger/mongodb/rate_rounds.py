@@ -51,6 +51,7 @@ class RateRounds:
     def begin(self) -> None:
         self.document: Document | None = None
         self.pause_until: float | None = None
+        self.is_closing = False
         self._cushion = Cushion(self._most_ahead, share=_SHARES[self._window])
         self._sequence = 0
         self._free_in_slot: int | None = None
@@ -74,25 +75,27 @@ class RateRounds:
     @property
     def has_to_tell(self) -> bool:
         with self._permits.lock:
-            return bool(self._permits.waiting or self._permits.corrections or self.pause_until is not None)
+            has_rest = bool(self._permits.corrections or (self.is_closing and self._permits.available))
+            return has_rest or bool(self._permits.waiting) or self.pause_until is not None
 
     async def _serve(self) -> None:
         permits = self._permits
         with permits.lock:
             calls, asked = permits.asked_calls, permits.asked_permits
             permits.asked_calls = permits.asked_permits = 0
+            is_idle = not permits.waiting and (self.is_closing or not calls)
+            if is_idle:
+                permits.give_up_rest()
         self._cushion.follow(calls, asked, self._clock.local())
         is_fresh = False
         for _ in range(_ATTEMPTS):
             now = self._clock.now()
             with permits.lock:
                 permits.enter(self._slots.at(now))
-                if not calls and not permits.waiting:
-                    permits.give_up_rest()
                 takers = self._choose(now, may_refuse=is_fresh)
-                taking = self._taking(sum(taker.permits for taker in takers))
+                taking = self._taking(takers, is_idle=is_idle)
                 is_unserved = len(takers) < len(permits.waiting)
-            if taking.permits or taking.corrections:
+            if taking.permits or taking.corrections or documents.is_ahead(self._known, taking.slot):
                 if await self._tell(taking, now):
                     permits.give(takers)
             elif is_unserved and not is_fresh:
@@ -127,9 +130,9 @@ class RateRounds:
         corrected = sum(self._permits.corrections.values())
         return self._limit - documents.used(self._known, self._slots, current) - corrected
 
-    def _taking(self, wanted: int) -> Taking:
-        permits = self._permits
-        extra = self._cushion.to_lease(permits.available, wanted, self._free())
+    def _taking(self, takers: list[Taker], *, is_idle: bool) -> Taking:
+        permits, wanted = self._permits, sum(taker.permits for taker in takers)
+        extra = 0 if is_idle else self._cushion.to_lease(permits.available, wanted, self._free())
         permits.low = self._cushion.size // 2
         return Taking(
             owner=self._connection.owner,

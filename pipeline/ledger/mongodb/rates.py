@@ -132,7 +132,7 @@ class SharedRates:
 
     async def close(self) -> None:
         if self._work.document is not None or self._work.has_to_tell:
-            self._permits.give_up_rest()
+            self._work.is_closing = True
             try:
                 async with asyncio.timeout(_CLOSE_TIMEOUTS * self._connection.timeout_seconds):
                     while self._work.has_to_tell:
@@ -141,6 +141,7 @@ class SharedRates:
                 log.warning("rate_limit.not_all_told hosts=%s", self._connection.hosts)
             finally:
                 self._rounds.stop()
+                self._work.is_closing = False
         await self._connection.detach(self)
 
     def before_fork(self) -> None:

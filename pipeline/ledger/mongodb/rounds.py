@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 import threading
 from collections.abc import Awaitable, Callable
@@ -45,6 +46,7 @@ class Rounds:
         self._is_woken = False
         self._waiting: list[Future[None]] = []
         self._event: asyncio.Event | None = None
+        self._pause: asyncio.Event | None = None
         self._task: asyncio.Task[None] | None = None
 
     def wake(self) -> None:
@@ -54,11 +56,15 @@ class Rounds:
             self._connection.loop.call_soon_threadsafe(self._wake)
 
     def next(self) -> Future[None]:
-        """Done after a whole round that begins after now; failed with UnavailableError where that did."""
+        """Done after a whole round that begins after now, and soon: a pause ends.
+
+        Failed with UnavailableError where that round did.
+        """
         done: Future[None] = Future()
         with self._lock:
             self._waiting.append(done)
         self.wake()
+        self._connection.loop.call_soon_threadsafe(self._end_pause)
         return done
 
     def stop(self) -> None:
@@ -75,11 +81,16 @@ class Rounds:
         elif self._event is not None:
             self._event.set()
 
+    def _end_pause(self) -> None:
+        if self._pause is not None:
+            self._pause.set()
+
     async def _run(self, woken: asyncio.Event) -> None:
         pause_seconds = _FIRST_PAUSE_SECONDS
         while True:
             woken.clear()
             self._is_woken = False
+            self._pause = None
             with self._lock:
                 waiting, self._waiting = self._waiting, []
             due_seconds: float | None
@@ -87,7 +98,12 @@ class Rounds:
                 due_seconds = await self._round_of()
             except Exception as error:  # noqa: BLE001  (logged; a round that fails must not be the last)
                 self._fail(error, waiting)
-                await asyncio.sleep(pause_seconds)
+                self._pause = asyncio.Event()
+                if self._waiting:  # since this round began
+                    self._pause.set()
+                with contextlib.suppress(TimeoutError):
+                    async with asyncio.timeout(pause_seconds):
+                        await self._pause.wait()
                 pause_seconds = min(2 * pause_seconds, _LONGEST_PAUSE_SECONDS)
                 continue
             if self.is_pausing:
@@ -98,11 +114,9 @@ class Rounds:
                 if not done.done():
                     done.set_result(None)
             self.is_ticking = due_seconds is not None and due_seconds < 1
-            try:
+            with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(due_seconds):
                     await woken.wait()
-            except TimeoutError:
-                pass
 
     def _fail(self, error: Exception, waiting: list[Future[None]]) -> None:
         if not isinstance(error, UnavailableError):

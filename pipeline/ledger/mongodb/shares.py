@@ -90,6 +90,7 @@ class Shares:
 
     def reserve(self, reservation_id: str, amount_nano_usd: int, hold: Hold) -> None:
         hold.in_flight_nano_usd += amount_nano_usd
+        hold.calls += 1
         self._reservations[reservation_id] = Reservation(hold, amount_nano_usd)
 
     def is_reserved(self, reservation_id: str) -> bool:
@@ -112,6 +113,7 @@ class Shares:
             if found is None:
                 return None
             found.hold.in_flight_nano_usd -= found.amount_nano_usd
+            found.hold.calls -= 1
             found.hold.spend(actual_nano_usd, day=self.today(), layer=self._layer(layer))
             return found.hold
 
