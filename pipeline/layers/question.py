@@ -30,6 +30,7 @@ A = TypeVar("A", bound=BaseModel)
 MAX_DATA_CHARS: Final = 24_000
 """Of each piece of data; more is paid for and tells no more."""
 
+_MAX_ANSWER_CHARS: Final = 200_000
 _MAX_REPEATED_ANSWER_CHARS: Final = 16_000
 _MAX_PROBLEMS_SHOWN: Final = 10
 _FENCED: Final = re.compile(r"\A```[a-z]{0,9}\n(.*)\n```\Z", re.DOTALL | re.IGNORECASE)
@@ -136,6 +137,8 @@ class Question(Generic[A]):
         return await paid_once(job, json.dumps([asdict(message) for message in conversation]), ask)
 
     def _parse(self, text: str, check: Callable[[A], Sequence[str]]) -> A:
+        if len(text) > _MAX_ANSWER_CHARS:
+            raise AnswerError(f"it is longer than {_MAX_ANSWER_CHARS} characters")
         text = text.strip()
         fenced = _FENCED.match(text)
         try:

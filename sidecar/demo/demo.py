@@ -14,6 +14,7 @@ from typing import Final
 
 from aiohttp import ClientSession, ClientTimeout
 
+from pipeline.settings import MODEL_PROVIDERS
 from sidecar.app import serving
 from sidecar.config import ListenAddress, load
 from sidecar.config.environment import SECRETS, VARIABLES
@@ -37,7 +38,13 @@ _PROBE_INTERVAL_SECONDS: Final = "5"
 _PROBE_TIMEOUT_SECONDS: Final = "2"
 _PAUSE_BETWEEN_ROUNDS_SECONDS: Final = "5"
 
-_IGNORED_VARIABLES: Final = {*VARIABLES, *(f"{name}_FILE" for name in SECRETS)} - {"SIDECAR_LISTEN"}
+_IGNORED_VARIABLES: Final = {
+    *VARIABLES,
+    *(f"{name}_FILE" for name in SECRETS),
+    *(f"{provider.name.upper()}_MODEL" for provider in MODEL_PROVIDERS),
+    "LLM_PROVIDERS",
+    "PRICES_FILE",
+} - {"SIDECAR_LISTEN"}
 
 Say = Callable[[str], None]
 
@@ -78,8 +85,8 @@ async def demo(
         cv: the candidate's, in Markdown.
         output: where the worker's files go; None for the demo's own temporary folder.
         listen: where the sidecar serves; None for what SIDECAR_LISTEN says.
-        environment: what the user's shell gives; of the sidecar's variables only where to listen and
-            which MongoDB to use count, the others are the demo's own.
+        environment: what the user's shell gives; of those that name services only where to listen and
+            which MongoDB to use count, the others are the demo's own; budget and limits hold.
         redactor: learns the secrets of the demo's configuration.
         once: the worker ends when its jobs are done, instead of starting over.
         say: told, line by line, what a person wants to know.

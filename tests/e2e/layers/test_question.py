@@ -86,6 +86,7 @@ async def test_only_the_beginning_of_an_endless_posting_is_paid_for() -> None:
     [
         ("I am sorry", "it is not JSON"),
         ("[" * 100_000, "it is not JSON"),
+        ('"' + "x" * 300_000 + '"', "it is longer than 200000 characters"),
         ("[]", "the answer: Input should be"),
         (json.dumps(GOOD | {"pain_points": ["a"]}), "pain_points: Tuple should have at least 5 items"),
         (json.dumps(GOOD | {"pain_points": ["a"] * 11}), "pain_points: Tuple should have at most 10 items"),
