@@ -9,6 +9,7 @@ from hypothesis import settings
 HERE = Path(__file__).parent
 RUN_APART = (
     HERE / "dashboards" / "grafana",
+    HERE / "deploy",
     HERE / "e2e",
     HERE / "pipeline" / "demo",
     HERE / "pipeline" / "providers",

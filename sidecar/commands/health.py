@@ -8,7 +8,7 @@ import os
 import sys
 import urllib.error
 import urllib.request
-from http.client import HTTPException
+from http.client import HTTPException, HTTPResponse
 from typing import Any, cast
 
 from sidecar.config.errors import one_line
@@ -29,29 +29,55 @@ def add_to(commands: argparse._SubParsersAction[Any]) -> None:
     parser.add_argument(
         "--url", metavar="URL", help="of the sidecar; by default where SIDECAR_LISTEN says, on this machine"
     )
+    parser.add_argument(
+        "--live",
+        action="store_true",
+        help="ask only whether the sidecar itself lives, whatever its dependencies do; exit status 0 or 1",
+    )
     parser.set_defaults(command=run)
 
 
 def run(arguments: argparse.Namespace) -> int:
     url = arguments.url or f"http://{os.environ.get('SIDECAR_LISTEN', '').strip() or _DEFAULT_LISTEN}"
+    if arguments.live:
+        return _tell_whether_it_lives(url.rstrip("/"))
     try:
         document = _fetch(url.rstrip("/"))
         lines = _table(document)
         status = _EXIT_STATUS[Status(document["status"])]
     except (OSError, HTTPException, ValueError, KeyError, TypeError, AttributeError) as error:
-        reason = one_line(str(getattr(error, "reason", None) or error).strip())
-        print(f"no health document from {url}: {reason}; is the sidecar running?", file=sys.stderr)  # noqa: T201
+        _tell_no_answer("health document", url, error)
         return 2
     # A worker can write any name into the spool; none of them may steer the terminal.
     print("\n".join(map(one_line, lines)))  # noqa: T201
     return status
 
 
-def _fetch(url: str) -> HealthDocument:
+def _tell_whether_it_lives(url: str) -> int:
+    """For whoever restarts what is unhealthy: a dependency that is down is no reason to."""
+    try:
+        with _open(f"{url}/healthz"):
+            return 0
+    except (OSError, HTTPException, ValueError) as error:
+        _tell_no_answer("answer", url, error)
+        return 1
+
+
+def _tell_no_answer(what: str, url: str, error: Exception) -> None:
+    reason = one_line(str(getattr(error, "reason", None) or error).strip())
+    print(f"no {what} from {url}: {reason}; is the sidecar running?", file=sys.stderr)  # noqa: T201
+
+
+def _open(url: str) -> HTTPResponse:
     if not url.startswith(("http://", "https://")):
         raise ValueError("the URL must begin with http:// or https://")
+    return cast("HTTPResponse", _OPENER.open(url, timeout=_TIMEOUT_SECONDS))
+
+
+def _fetch(url: str) -> HealthDocument:
+    answer: HTTPResponse | urllib.error.HTTPError
     try:
-        answer = _OPENER.open(f"{url}/api/health/status", timeout=_TIMEOUT_SECONDS)
+        answer = _open(f"{url}/api/health/status")
     except urllib.error.HTTPError as error:
         if error.code != 503:  # what an unhealthy sidecar answers, with the document
             raise

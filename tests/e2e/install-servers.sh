@@ -1,16 +1,17 @@
 #!/usr/bin/env bash
 # Installs the servers that the end-to-end tests talk to, on Debian or Ubuntu.
 #
-#   tests/e2e/install-servers.sh [prometheus|alertmanager|victoriametrics|chromium|ferretdb]...
+#   tests/e2e/install-servers.sh [prometheus|alertmanager|victoriametrics|chromium|compose|ferretdb]...
 #
 # Without arguments: all of them. What is there already is left alone. Exit status 1 if any is missing at the end.
 set -euo pipefail
 
-readonly SERVERS=(prometheus alertmanager victoriametrics chromium ferretdb)
+readonly SERVERS=(prometheus alertmanager victoriametrics chromium compose ferretdb)
 
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 readonly here
 readonly ferretdb="$here/../../.servers/bin/ferretdb"
+readonly compose="$here/../../.servers/bin/compose-config"
 
 package_lists_are_fresh=false
 
@@ -105,6 +106,19 @@ install_ferretdb() {
     say "ferretdb: ok"
 }
 
+install_compose() {
+    local log="$scratch/compose.log"
+    if [ ! -x "$compose" ] || [ -n "$(find "$here/compose" -type f -newer "$compose")" ]; then
+        on_path go || { missing compose "it is built with Go 1.24 or later, and there is no go here"; return; }
+        say "compose: building with $(go env GOVERSION), a few seconds"
+        if ! go build -C "$here/compose" -o "$compose" . >"$log" 2>&1; then
+            missing compose "its build failed: $(tail -n 1 "$log")"
+            return
+        fi
+    fi
+    say "compose: ok"
+}
+
 status=0
 scratch=$(mktemp -d)
 trap 'rm -rf "$scratch"' EXIT
@@ -115,6 +129,7 @@ for server in "$@"; do
         alertmanager) install_alertmanager || status=1 ;;
         victoriametrics) install_victoriametrics || status=1 ;;
         chromium) install_chromium || status=1 ;;
+        compose) install_compose || status=1 ;;
         ferretdb) install_ferretdb || status=1 ;;
         *)
             say "unknown server: $server; known are: ${SERVERS[*]}" >&2

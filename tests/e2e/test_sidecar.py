@@ -162,11 +162,13 @@ async def test_health_prints_a_table_and_tells_the_status_by_its_own(start: Star
     status, out, _ = await sidecar_command("health", "--url", sidecar.url)
     assert status == 2
     assert "connect" in out
+    assert await sidecar_command("health", "--live", "--url", sidecar.url) == (0, "", "")
 
 
-async def test_health_without_a_sidecar_is_one_line_and_status_2() -> None:
-    status, out, err = await sidecar_command("health", "--url", f"http://127.0.0.1:{free_port()}")
-    assert (status, out) == (2, "")
+@pytest.mark.parametrize(("options", "expected"), [((), 2), (("--live",), 1)], ids=["health", "live"])
+async def test_health_without_a_sidecar_is_one_line(options: tuple[str, ...], expected: int) -> None:
+    status, out, err = await sidecar_command("health", *options, "--url", f"http://127.0.0.1:{free_port()}")
+    assert (status, out) == (expected, "")
     assert "is the sidecar running?" in err
     assert len(err.splitlines()) == 1
 

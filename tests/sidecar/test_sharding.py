@@ -3,10 +3,12 @@ from __future__ import annotations
 from collections import Counter
 from pathlib import Path
 
+from pipeline import Dependency, Meter
 from sidecar.app import Sidecar
 from sidecar.config import Config, load
 from sidecar.health import health_document
 from sidecar.redaction import Redactor
+from sidecar.registry import Registry
 from sidecar.sharding import Shard, probers
 
 MEMBERS = [f"host-{number}" for number in range(6)]
@@ -82,3 +84,17 @@ def test_the_files_own_name_wins_over_the_variable(tmp_path: Path) -> None:
     sharding = load({"SIDECAR_NAME": "a"}, tmp_path / "sidecar.yml").sharding
     assert sharding is not None
     assert sharding.name == "b"
+
+
+async def test_what_a_sidecars_own_workers_call_is_shown_though_another_probes_it(tmp_path: Path) -> None:
+    config = member("a", tmp_path)
+    elsewhere = next(iter(config.dependencies.keys() - config.probed_dependencies.keys()))
+    meter = Meter.spooling(tmp_path / "spool")
+    Dependency(elsewhere, meter=meter).call_sync(lambda: None)
+    document = health_document(await Registry(tmp_path / "spool").snapshot(), 0.0)
+    meter.close()
+    row = document["dependencies"][elsewhere]
+    assert row["kind"] is None
+    assert row["breaker"] is not None
+    assert row["breaker"]["state"] == "closed"
+    assert document["status"] == "healthy"

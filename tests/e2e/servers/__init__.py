@@ -12,9 +12,11 @@ from tests.e2e.servers.process import (
     listens,
     wait_until,
 )
-from tests.e2e.servers.prometheus import Prometheus, Sample
+from tests.e2e.servers.prometheus import Agent, Prometheus, Sample
+from tests.e2e.servers.victoriametrics import VictoriaMetrics, Vmalert
 
 __all__ = [
+    "Agent",
     "Alertmanager",
     "Demo",
     "FerretDB",
@@ -27,6 +29,8 @@ __all__ = [
     "ServerError",
     "Sidecar",
     "StandIn",
+    "VictoriaMetrics",
+    "Vmalert",
     "find_program",
     "free_port",
     "listens",

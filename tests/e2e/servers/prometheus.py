@@ -98,3 +98,18 @@ class Prometheus(Server):
         """The active targets as the HTTP API gives them: `labels`, `health`, `lastError`, `scrapeUrl`, …"""
         targets: list[dict[str, Any]] = (await self.api("targets", state="active"))["activeTargets"]
         return targets
+
+
+class Agent(Prometheus):
+    """Prometheus in agent mode: it scrapes, sends on and answers no query."""
+
+    name = "agent"
+
+    def command(self) -> list[str]:
+        return [
+            find_program("prometheus"),
+            "--enable-feature=agent",
+            f"--config.file={self.config_file}",
+            f"--storage.agent.path={self.data_directory}",
+            f"--web.listen-address=127.0.0.1:{self.port}",
+        ]
