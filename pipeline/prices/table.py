@@ -43,7 +43,7 @@ def table_price(
         if entry is None:
             return None
         source, info = entry
-        counted = _as_reported(source, answer, flavor) if usage.is_credible else None
+        counted = _as_reported(source, answer, flavor) if usage.is_credible and usage.is_consistent else None
         if counted is None:
             counted = _as_counted(usage)
         price = info.calc_price(

@@ -22,10 +22,15 @@ class Flavor(StrEnum):
 
 
 class Usage(NamedTuple):
-    """`is_credible` is False where a count is none, so that the sum may be too low."""
+    """Tokens by type.
+
+    `is_credible` is False where a count is none, so that the sum may be too low; `is_consistent` where a
+    part exceeds its whole.
+    """
 
     tokens: dict[TokenType, int]
     is_credible: bool
+    is_consistent: bool
 
     @property
     def input_tokens(self) -> int:
@@ -71,7 +76,7 @@ def count_tokens(usage: Mapping[str, Any], flavor: Flavor) -> Usage:
         tokens = _parts_of_wholes(counts, "input_tokens", "output_tokens")
     else:
         tokens = _parts_of_wholes(counts, "prompt_tokens", "completion_tokens")
-    return Usage(tokens, counts.are_credible)
+    return Usage(tokens, counts.are_credible, counts.are_consistent)
 
 
 def _parts_of_wholes(counts: _Counts, taken: str, given: str) -> dict[TokenType, int]:
@@ -80,9 +85,9 @@ def _parts_of_wholes(counts: _Counts, taken: str, given: str) -> dict[TokenType,
     cached = counts.of(f"{taken}_details", "cached_tokens")
     written = counts.of(f"{taken}_details", "cache_write_tokens")
     thought = counts.of(f"{given}_details", "reasoning_tokens")
-    if cached + written > taken_tokens:
+    if not counts.are_part(cached + written, taken_tokens):
         cached = written = 0
-    if thought > given_tokens:
+    if not counts.are_part(thought, given_tokens):
         thought = 0
     tokens = {
         TokenType.INPUT: taken_tokens - cached - written,
@@ -99,7 +104,7 @@ def _beside_each_other(counts: _Counts) -> dict[TokenType, int]:
     apart = sum(counts.of("cache_creation", f"ephemeral_{kept}_input_tokens") for kept in ("5m", "1h"))
     given_tokens = counts.of("output_tokens")
     thought = counts.of("output_tokens_details", "thinking_tokens")
-    if thought > given_tokens:
+    if not counts.are_part(thought, given_tokens):
         thought = 0
     tokens = {
         TokenType.INPUT: counts.of("input_tokens"),
@@ -111,11 +116,12 @@ def _beside_each_other(counts: _Counts) -> dict[TokenType, int]:
 
 
 class _Counts:
-    """Reads counts and remembers whether one was none."""
+    """Reads counts and remembers what was wrong with them."""
 
     def __init__(self, usage: Mapping[str, Any]) -> None:
         self._usage = usage
         self.are_credible = True
+        self.are_consistent = True
 
     def of(self, key: str, inner: str | None = None) -> int:
         """0 for what isn't there, and for what can't be."""
@@ -128,3 +134,8 @@ class _Counts:
             self.are_credible = False
             return 0
         return value
+
+    def are_part(self, part: int, whole: int) -> bool:
+        if part > whole:
+            self.are_consistent = False
+        return part <= whole
