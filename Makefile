@@ -44,6 +44,7 @@ bench: $(READY) ## the benchmarks, us and the peers side by side
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[bench]'
 	-$(BIN)/python benchmarks/outage.py
 	-$(BIN)/python benchmarks/overhead.py
+	-$(BIN)/python benchmarks/ledger.py
 	-$(BIN)/python benchmarks/probes.py
 	-$(BIN)/python benchmarks/scale.py
 	-$(BIN)/python benchmarks/http_load.py
