@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from dashboards.boards import Uid, board, scope_of
-from dashboards.colors import BLUE, GREEN, RED, YELLOW
+from dashboards.colors import BLUE, GREEN, ORANGE, PURPLE, RED, YELLOW
 from dashboards.panels import bar_gauge, graph, query, row, stat
 from dashboards.projection import budget_at_period_end
 from dashboards.queries import highest, lowest, total
@@ -86,7 +86,13 @@ BUDGET_AND_LIMITS: Final = board(
             query(highest(_LIMIT), "limit"),
             query(highest(_PROJECTED), "at the period's end"),
             unit=USD,
-            colors={"warning": YELLOW, "limit": RED},
+            colors={
+                "spent": BLUE,
+                "spent and reserved": PURPLE,
+                "warning": YELLOW,
+                "limit": RED,
+                "at the period's end": ORANGE,
+            },
             empty=_NO_BUDGET,
         ),
         graph(

@@ -17,6 +17,14 @@ _UP: Final = {0: Shown("down", RED), 1: Shown("up", GREEN)}
 _ACCEPTED: Final = {0: Shown("refused", RED), 1: Shown("in force", GREEN)}
 _NO_SPOOL: Final = "no spool is configured"
 
+_VERSION = highest(_SCOPE.series(metrics.SIDECAR_BUILD_INFO), "instance", "version")
+
+
+def _with_version(expression: str) -> str:
+    """So that a line of the table has the same labels in every column."""
+    return f"{highest(expression, 'instance')} * on (instance) group_left (version) {_VERSION}"
+
+
 SIDECAR: Final = board(
     Uid.SIDECAR,
     "Pipeline: sidecar",
@@ -36,16 +44,17 @@ SIDECAR: Final = board(
             "Versions and configuration",
             "What runs, and whether the configuration that was read last is in force.",
             {"instance": "Sidecar", "version": "Version"},
-            Column("Running", highest(_SCOPE.series(metrics.SIDECAR_BUILD_INFO), "instance", "version")),
+            Column("Running", _VERSION),
             Column(
                 "Configuration",
-                highest(_SCOPE.series(metrics.SIDECAR_CONFIG_LAST_RELOAD_SUCCESSFUL), "instance"),
+                _with_version(_SCOPE.series(metrics.SIDECAR_CONFIG_LAST_RELOAD_SUCCESSFUL)),
                 texts=_ACCEPTED,
             ),
             Column(
                 "Age of the configuration",
-                "time() - "
-                + highest(_SCOPE.series(metrics.SIDECAR_CONFIG_LAST_RELOAD_SUCCESS_TIMESTAMP), "instance"),
+                _with_version(
+                    f"(time() - {_SCOPE.series(metrics.SIDECAR_CONFIG_LAST_RELOAD_SUCCESS_TIMESTAMP)})"
+                ),
                 SECONDS,
             ),
             width=12,

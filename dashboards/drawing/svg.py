@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from html import escape
+from itertools import pairwise
 from typing import Any, Final
 
 from dashboards.drawing.answers import BAR_SECONDS, Series
 from dashboards.drawing.formats import COLORS, PALETTE, shown, written
 
 Json = dict[str, Any]
+Place = tuple[float, float]
 
 _COLUMN: Final = 48
 _LINE: Final = 34
@@ -120,15 +122,28 @@ def _graph(panel: Json, series: Sequence[Series], box: Box) -> Iterator[str]:
     yield from _legend([(one.name, color) for ((one, _), color) in drawn], box, legend)
 
 
-def _line(places: Sequence[tuple[float, float]], plot: Box, color: str, *, is_filled: bool) -> Iterator[str]:
-    path, floor = "L".join(f"{x:.1f} {y:.1f}" for x, y in places), plot.y + plot.height
-    if is_filled:
-        area = f"M{places[0][0]:.1f} {floor:.1f}L{path}L{places[-1][0]:.1f} {floor:.1f}Z"
-        yield f'<path d="{area}" fill="{color}" fill-opacity="0.35"/>'
-    yield f'<path d="M{path}" fill="none" stroke="{color}" stroke-width="1.3"/>'
+def _line(places: Sequence[Place], plot: Box, color: str, *, is_filled: bool) -> Iterator[str]:
+    floor = plot.y + plot.height
+    for stretch in _stretches(places):
+        path = "L".join(f"{x:.1f} {y:.1f}" for x, y in stretch)
+        if is_filled:
+            area = f"M{stretch[0][0]:.1f} {floor:.1f}L{path}L{stretch[-1][0]:.1f} {floor:.1f}Z"
+            yield f'<path d="{area}" fill="{color}" fill-opacity="0.35"/>'
+        yield f'<path d="M{path}" fill="none" stroke="{color}" stroke-width="1.3" stroke-linecap="round"/>'
 
 
-def _columns(places: Sequence[tuple[float, float]], plot: Box, color: str) -> Iterator[str]:
+def _stretches(places: Sequence[Place]) -> list[list[Place]]:
+    """Cut where there was no value for longer than between two values."""
+    steps = [after[0] - before[0] for before, after in pairwise(places)]
+    found = [[places[0]]]
+    for place, step in zip(places[1:], steps, strict=True):
+        if step > 1.5 * min(steps):
+            found.append([])
+        found[-1].append(place)
+    return found
+
+
+def _columns(places: Sequence[Place], plot: Box, color: str) -> Iterator[str]:
     width = plot.at(plot.begin + BAR_SECONDS) - plot.x
     for x, y in places:
         left = max(plot.x, x - width)
