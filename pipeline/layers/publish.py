@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import hashlib
+import json
 import re
 import unicodedata
 from pathlib import Path
@@ -22,6 +24,7 @@ from pipeline.providers.error import ProviderError
 from pipeline.rejections import RejectedError
 
 _MAX_SLUG_CHARS: Final = 60
+_RENDERED: Final = "rendered"
 
 
 class Published(BaseModel):
@@ -46,7 +49,7 @@ async def _publish(job: Job, workplace: Workplace) -> Published:
     for name, paper in papers.items():
         await _keep(job, directory / f"{name}.md", paper.as_markdown().encode())
     for name, paper in papers.items():
-        await _keep(job, directory / f"{name}.pdf", await _render(workplace, paper.as_html()))
+        await _keep_pdf(job, workplace, directory / f"{name}.pdf", paper.as_html())
     kept = await keep_record(job, workplace.providers.mongodb, workplace.output, job.files)
     return Published(files=tuple(job.files), record=kept)
 
@@ -58,6 +61,23 @@ def directory_name(job: Job) -> str:
     words = re.findall(r"[a-z0-9]+", named.encode("ascii", "ignore").decode().lower())
     slug = "-".join(words)[:_MAX_SLUG_CHARS].rstrip("-")
     return f"{slug or 'posting'}-{job.id}"
+
+
+async def _keep_pdf(job: Job, workplace: Workplace, path: Path, html: str) -> None:
+    """A PDF may cost money: one that an interrupted run has written is not asked for again."""
+
+    async def render() -> str:
+        await _keep(job, path, await _render(workplace, html))
+        return _RENDERED
+
+    digest = hashlib.sha256(html.encode()).hexdigest()
+    await job.once(json.dumps(["pdf", path.name, digest]), render)
+    if path in job.files:
+        return
+    if await asyncio.to_thread(path.exists):
+        job.files.append(path)
+    else:
+        await render()
 
 
 async def _render(workplace: Workplace, html: str) -> bytes:

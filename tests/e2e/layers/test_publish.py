@@ -6,8 +6,10 @@ import pytest
 
 from pipeline.jobs import Job, JobError
 from pipeline.layers.posting import Posting
-from pipeline.layers.publish import directory_name
-from tests.e2e.layers.working import Work, job_of
+from pipeline.layers.publish import Published, directory_name
+from pipeline.providers import ProviderError
+from tests.e2e.layers.working import StandIns, Work, job_of, work_at
+from tests.pipeline.providers.serving import CONVERT, Scripted, answer, serving
 
 
 def names_in(directory: Path) -> list[str]:
@@ -41,6 +43,40 @@ def test_directory_is_readable_safe_and_the_jobs_own(title: str, company: str, d
     job = Job(id="1", source="a.md", text="")
     job.results["intake"] = Posting(title=title, company=company, requirements=(), text="")
     assert directory_name(job) == directory
+
+
+class Kept(dict[str, str]):
+    """Answers that outlive an interrupted run."""
+
+    def recall(self, key: str) -> str | None:
+        return self.get(key)
+
+    def record(self, key: str, answer: str) -> None:
+        self[key] = answer
+
+
+async def test_a_pdf_that_an_interrupted_run_has_written_is_not_asked_for_again(
+    served: StandIns, tmp_path: Path
+) -> None:
+    service = Scripted(answer(b"%PDF-1"), answer("down", status=503), answer(b"%PDF-2"))
+    job = job_of()
+    job.answers = Kept()
+    async with serving(CONVERT, service) as url, work_at(served, tmp_path, pdf_service=url) as work:
+        with pytest.raises(ProviderError, match="status 503"):
+            await work.run(job)
+        job.files.clear()  # as in a new process
+        await work.run(job)
+        assert len(service.bodies) == 4
+        assert len(job.result(Published).files) == 7
+        (dossier,) = tmp_path.glob("*/dossier.pdf")
+        assert dossier.read_bytes() == b"%PDF-1"
+        # What was taken away is made again.
+        dossier.unlink()
+        del job.results["publish"]
+        job.files.clear()
+        await work.run(job)
+        assert len(service.bodies) == 5
+        assert dossier.read_bytes() == b"%PDF-2"
 
 
 async def test_output_that_cannot_be_written_fails_the_job_before_a_pdf_is_asked_for(
