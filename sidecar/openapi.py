@@ -29,6 +29,7 @@ def openapi_document() -> dict[str, Any]:
     parts = schemas.pop("$defs")
     document = {"application/json": {"schema": {"$ref": "#/components/schemas/HealthDocument"}}}
     text = {"text/plain": {"schema": {"type": "string"}}}
+    exposition = {**text, "application/openmetrics-text": text["text/plain"]}
     json_object = {"application/json": {"schema": {"type": "object"}}}
     json_list = {"application/json": {"schema": {"type": "array", "items": {"type": "object"}}}}
     return {
@@ -44,8 +45,8 @@ def openapi_document() -> dict[str, Any]:
             **_page_paths(),
             "/metrics": {
                 "get": _operation(
-                    "Every metric, in Prometheus' text format",
-                    {"200": {"description": "The metrics.", "content": text}},
+                    "Every metric, in Prometheus' text format or in OpenMetrics, as Accept asks",
+                    {"200": {"description": "The metrics.", "content": exposition}},
                 )
             },
             "/api/health/status": {
@@ -72,7 +73,7 @@ def openapi_document() -> dict[str, Any]:
                     **_operation(
                         "Run a configured probe now",
                         {
-                            "200": {"description": "Its metrics.", "content": text},
+                            "200": {"description": "Its metrics.", "content": exposition},
                             "400": {"description": "The scrape timeout is no number."},
                             "503": {"description": "A reload ended the run; ask again."},
                             "404": _NO_SUCH_DEPENDENCY,

@@ -92,9 +92,9 @@ class Latest(Choice):
         return [value for _, value in self.reduce(rows)[0]]
 
 
-def _last(column: Iterable[float]) -> float:
+def _last(column: Iterable[float | None]) -> float:
     """Each file's series have its worker in a label; of two that are the same by that the last counts."""
-    return [*column][-1]
+    return [item for item in column if item is not None][-1]
 
 
 _BY_MODE: Final[dict[str, Rule]] = {

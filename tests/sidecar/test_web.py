@@ -104,3 +104,33 @@ async def test_liveness_answers_and_nothing_else_does(client: Any) -> None:
     assert (await client.get("/readyz")).status == 200
     assert (await client.get("/nothing")).status == 404
     assert (await client.post("/metrics")).status == 405
+
+
+async def test_a_scraper_that_asks_for_openmetrics_gets_it(registry: Registry, client: Any) -> None:
+    watch(registry, None, critical=True)
+    prometheus = "application/openmetrics-text;version=1.0.0;q=0.5,text/plain;version=0.0.4;q=0.3,*/*;q=0.2"
+    answer = await client.get("/metrics", headers={"Accept": prometheus})
+    text = await answer.text()
+    assert answer.headers["Content-Type"] == "application/openmetrics-text; version=1.0.0; charset=utf-8"
+    assert answer.headers["Vary"] == "Accept, Accept-Encoding"
+    assert "# TYPE probe_runs counter\n" in text
+    assert text.endswith("# EOF\n")
+
+
+@pytest.mark.parametrize(("accepted", "encoding"), [("gzip", "gzip"), ("gzip;q=0, *", None), ("br", None)])
+async def test_a_scrape_is_compressed_for_who_accepts_that(
+    client: Any, accepted: str, encoding: str | None
+) -> None:
+    answer = await client.get("/metrics", headers={"Accept-Encoding": accepted})
+    assert answer.headers.get("Content-Encoding") == encoding
+    assert "sidecar_build_info" in await answer.text()
+
+
+async def test_a_head_request_collects_nothing(
+    registry: Registry, client: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(registry, "snapshot", None)
+    answer = await client.head("/metrics")
+    assert (answer.status, await answer.read()) == (200, b"")
+    assert answer.headers["Content-Type"] == "text/plain; version=0.0.4; charset=utf-8"
+    assert "Content-Length" not in answer.headers
