@@ -53,7 +53,7 @@ class People(BaseModel):
 
 
 class _Named(BaseModel):
-    name: Annotated[Line, StringConstraints(max_length=80)]
+    name: Annotated[Line, StringConstraints(min_length=3, max_length=80)]
     role: Annotated[Line, StringConstraints(max_length=200)]
     source: int
 

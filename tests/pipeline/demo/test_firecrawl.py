@@ -100,3 +100,13 @@ async def test_a_bad_request_is_said_to_be_one(start: Start, path: str, body: di
     response = await (await start("firecrawl")).post(path, json=body)
     answer = await response.json()
     assert (response.status, answer["success"], answer["code"]) == (400, False, "BAD_REQUEST")
+
+
+async def test_a_search_for_people_finds_the_same_two_of_a_company_each_time(start: Start) -> None:
+    client = await start("firecrawl")
+    query = '"Nordlink Parcel" hiring manager or recruiter'
+    first = (await post(client, "/v2/search", query=query))["data"]["web"]
+    assert (await post(client, "/v2/search", query=query))["data"]["web"] == first
+    named = [result["title"] for result in first if result["url"].startswith("https://people-")]
+    assert len(named) == 2
+    assert all(title.endswith(" - Nordlink Parcel") for title in named)

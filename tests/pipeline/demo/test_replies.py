@@ -5,13 +5,21 @@ from pathlib import Path
 
 import pytest
 
+from pipeline.demo.completion import complete
 from pipeline.demo.pain_points import SECTIONS, posting_in, statements
-from pipeline.demo.replies import reply_to
+from pipeline.demo.replies import TASKS, Task, reply_to, task_of
 
 POSTINGS = sorted((Path(__file__).parents[3] / "examples" / "postings").iterdir())
 PROMPT = (
     "List the pain points of this job posting.\nAnswer with JSON.\n\n<job_posting>\n{posting}\n</job_posting>"
 )
+ASKED = {
+    "generation": '"cover_letter"',
+    "opportunity": '"score"',
+    "people": '"contacts"',
+    "research": '"findings"',
+    "pain points": "pain_points",
+}
 
 
 def pain_points(posting: str) -> dict[str, list[str]]:
@@ -73,3 +81,48 @@ def test_wrapped_lines_are_one_sentence() -> None:
 def test_another_prompt_gets_a_short_text_that_depends_on_it() -> None:
     assert reply_to("Hello\n there") == "This is a stand-in's answer to: Hello there"
     assert len(reply_to("x" * 5000)) < 200
+
+
+@pytest.mark.parametrize("task", TASKS, ids=lambda task: task.name)
+@pytest.mark.parametrize(
+    "rest", ["", "<cv>\n", "<cv>\n### a, b (c)\n</cv>", "<sources>\n[1] x\n</sources>", "\0\ud800"]
+)
+def test_every_task_answers_a_prompt_without_its_data_in_json(task: Task, rest: str) -> None:
+    prompt = ASKED[task.name]
+    assert task_of(prompt) is task
+    assert isinstance(json.loads(reply_to(f"{prompt}\n{rest}")), dict)
+
+
+def test_who_is_asked_to_mend_an_answer_gives_the_same_one_again() -> None:
+    question = {
+        "role": "user",
+        "content": PROMPT.format(posting="# Cook\n\nThe kitchen burns down every night."),
+    }
+    first = complete({"model": "m", "messages": [question]}, limit_keys=())
+    again = complete(
+        {
+            "model": "m",
+            "messages": [
+                question,
+                {"role": "assistant", "content": "no"},
+                {"role": "user", "content": "That answer cannot be used."},
+            ],
+        },
+        limit_keys=(),
+    )
+    assert again.text == first.text
+    assert again.input_tokens > first.input_tokens
+
+
+def test_contacts_are_named_in_the_posting_or_in_a_title_of_the_company() -> None:
+    prompt = (
+        'Give "contacts".\n<role>\nRole: Cook\nCompany: Old Inn\n</role>\n'
+        "<posting>\nWrite to Ada Byron.\n</posting>\n"
+        "<sources>\n[1] Max Holm - Chef - Old Inn\nhttps://a.example\nx\n"
+        "[2] Eve Brandt - Chef - New Inn\nhttps://b.example\nx\n</sources>"
+    )
+    contacts = json.loads(reply_to(prompt))["contacts"]
+    assert [(contact["name"], contact["source"]) for contact in contacts] == [
+        ("Ada Byron", 0),
+        ("Max Holm", 1),
+    ]
