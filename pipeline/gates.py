@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Final, Protocol, runtime_checkable
 
 from pipeline.breaker import Breaker, Permit
@@ -93,6 +93,13 @@ class WaitingGate(Gate, Protocol):
     """A gate that can make a call wait; a call of an async face awaits instead of blocking its thread."""
 
     async def enter_async(self, call: Call) -> Pass: ...
+
+
+@runtime_checkable
+class HeedingGate(Gate, Protocol):
+    """A gate that wants to hear what the provider's headers say of its limits."""
+
+    def heed(self, headers: Mapping[str, str]) -> None: ...
 
 
 class BreakerGate:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Final, TypedDict, TypeVar
 
 from pipeline import metrics
@@ -12,7 +12,7 @@ from pipeline.breaker import Backoff, Breaker, Rates
 from pipeline.context import current_account, current_layer
 from pipeline.counting import BreakerSeries, LayerSeries, ModelNames, PriceSeries
 from pipeline.failures import ErrorTest, is_timeout
-from pipeline.gates import BreakerGate, Call, Gate, WaitingGate
+from pipeline.gates import BreakerGate, Call, Gate, HeedingGate, WaitingGate
 from pipeline.meter import Meter
 from pipeline.metrics import DEPENDENCY_NAME, CallOutcome, PriceSource
 from pipeline.prices import CEILING_USD_PER_CALL, Charge
@@ -91,6 +91,8 @@ class Guard:
         self._clock = clock
         self._models = ModelNames()
         self._paid = paid
+        self.has_budget = budget is not None
+        self._heeding = tuple(gate for gate in self._optional if isinstance(gate, HeedingGate))
         self._prices = PriceSeries(meter, name)
         if paid:
             self._prices.declare()
@@ -147,6 +149,19 @@ class Guard:
         except BaseException as error:
             self._turn_back(call, error)
             raise
+
+    @property
+    def heeds_headers(self) -> bool:
+        """Whether a gate wants to hear what the provider's headers say."""
+        return bool(self._heeding)
+
+    def heed(self, headers: Mapping[str, str]) -> None:
+        """Tell the gates what stands over an answer. Never raises: the answer is good, whatever it says."""
+        for gate in self._heeding:
+            try:
+                gate.heed(headers)
+            except Exception:
+                log.exception("gate.heed_failed dependency=%s", self.name)
 
     def settle(self, call: Call, error: BaseException | None) -> BaseException | None:
         """Say how a call that entered ended; it is counted once, whoever says it again.

@@ -30,5 +30,10 @@ def _may_have_been_paid(call: Call) -> bool:
         return False  # answered, and free
     if call.outcome in _UNANSWERED:
         return True
+    # A client's error may have been raised from the one that tells more.
+    return _is_an_answer(error) or (error.__context__ is not None and _is_an_answer(error.__context__))
+
+
+def _is_an_answer(error: BaseException) -> bool:
     status = status_of(error)
     return isinstance(error, ValueError | LookupError) if status is None else 200 <= status < 300

@@ -15,16 +15,27 @@ from __future__ import annotations
 from typing import TypeVar
 
 from pipeline.dependency import Dependency
+from pipeline.prices import Prices
 
 Client = TypeVar("Client")
 
 
-def instrument(client: Client, dependency: Dependency, *, usd_per_credit: float | None = None) -> Client:
+_LISTED_PRICES = Prices()
+
+
+def instrument(
+    client: Client,
+    dependency: Dependency,
+    *,
+    usd_per_credit: float | None = None,
+    prices: Prices = _LISTED_PRICES,
+) -> Client:
     """Guard every request of this client from now on, sync or async, streamed or not.
 
     The SDK's own retries are switched off, as they would go past the breaker unseen: give the dependency
     `retries=` instead. `usd_per_credit` is what your FireCrawl plan charges; without it, a credit costs
-    what it does in the dearest plan.
+    what it does in the dearest plan. `prices` are the listed ones, unless you have some of your own.
+    With a budget, each request holds the most that it can cost.
 
     Returns:
         The same client.
@@ -39,11 +50,11 @@ def instrument(client: Client, dependency: Dependency, *, usd_per_credit: float 
     if "openai" in sdks:
         from pipeline.instrument import openai
 
-        openai.install(client, dependency)
+        openai.install(client, dependency, prices)
     elif "anthropic" in sdks:
         from pipeline.instrument import anthropic
 
-        anthropic.install(client, dependency)
+        anthropic.install(client, dependency, prices)
     elif "firecrawl" in sdks:
         from pipeline.instrument import firecrawl
 

@@ -10,18 +10,21 @@ from pipeline.dependency import Dependency
 from pipeline.instrument import stainless
 from pipeline.instrument.stainless import as_mapping
 from pipeline.instrument.streams import Usage
-from pipeline.prices import Charge, Flavor, price_answer
+from pipeline.prices import Charge, Flavor, Prices
 
 _PAID: Final = ("/v1/messages", "/v1/messages?beta=true", "/v1/complete")
 # English has about four characters a token; what has been sent must not be priced too low.
 _FEWEST_CHARACTERS_PER_TOKEN: Final = 2
 
 
-def install(client: object, dependency: Dependency) -> None:
-    stainless.install(client, dependency, _Anthropic())
+def install(client: object, dependency: Dependency, prices: Prices) -> None:
+    stainless.install(client, dependency, _Anthropic(prices))
 
 
 class _Anthropic:
+    def __init__(self, prices: Prices) -> None:
+        self._prices = prices
+
     def prepare(self, options: Any, *, stream: bool) -> None:  # noqa: ANN401
         """Nothing to ask for: a stream always states its usage."""
 
@@ -29,7 +32,10 @@ class _Anthropic:
         if path not in _PAID:
             return None
         model = str(body.get("model") or "")
-        return price_answer(answer, provider="anthropic", model=model, flavor=Flavor.ANTHROPIC)
+        return self._prices.of_answer(answer, provider="anthropic", model=model, flavor=Flavor.ANTHROPIC)
+
+    def most_usd(self, path: str, body: Mapping[str, Any]) -> float:
+        return stainless.most_usd(self._prices, "anthropic", body) if path in _PAID else 0.0
 
     def usage(self, path: str, body: Mapping[str, Any]) -> Usage:
         return _RunningUsage(self, path, body)

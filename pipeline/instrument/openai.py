@@ -10,7 +10,7 @@ from pipeline.instrument import stainless
 from pipeline.instrument.stainless import as_mapping
 from pipeline.instrument.streams import Usage
 from pipeline.metrics import PriceSource
-from pipeline.prices import CEILING_USD_PER_CALL, Charge, Flavor, price_answer
+from pipeline.prices import CEILING_USD_PER_CALL, Charge, Flavor, Prices
 
 _FLAVORS: Final = {
     "/chat/completions": Flavor.CHAT,
@@ -23,12 +23,13 @@ _USAGE_ON_REQUEST: Final = ("/chat/completions", "/completions")
 _PRICE_TABLE_KNOWS: Final = ("openai", "openrouter")
 
 
-def install(client: object, dependency: Dependency) -> None:
-    stainless.install(client, dependency, _OpenAI(dependency.name))
+def install(client: object, dependency: Dependency, prices: Prices) -> None:
+    stainless.install(client, dependency, _OpenAI(dependency.name, prices))
 
 
 class _OpenAI:
-    def __init__(self, dependency: str) -> None:
+    def __init__(self, dependency: str, prices: Prices) -> None:
+        self._prices = prices
         self._provider = dependency if dependency in _PRICE_TABLE_KNOWS else "openai"
 
     def prepare(self, options: Any, *, stream: bool) -> None:  # noqa: ANN401
@@ -48,10 +49,15 @@ class _OpenAI:
         model = str(body.get("model") or "")
         flavor = _FLAVORS.get(path)
         if flavor is not None:
-            return price_answer(answer, provider=self._provider, model=model, flavor=flavor)
+            return self._prices.of_answer(answer, provider=self._provider, model=model, flavor=flavor)
         if path.startswith(_PAID_WITHOUT_TOKENS):
             return Charge(CEILING_USD_PER_CALL, PriceSource.CEILING, model)
         return None
+
+    def most_usd(self, path: str, body: Mapping[str, Any]) -> float:
+        if path in _FLAVORS:
+            return stainless.most_usd(self._prices, self._provider, body)
+        return CEILING_USD_PER_CALL if path.startswith(_PAID_WITHOUT_TOKENS) else 0.0
 
     def usage(self, path: str, body: Mapping[str, Any]) -> Usage:
         return _LastUsage(self, path, body)

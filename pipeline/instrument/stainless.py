@@ -13,13 +13,16 @@ import logging
 import time
 from collections import deque
 from collections.abc import Callable, Mapping
-from typing import Any, Protocol, cast
+from typing import Any, Final, Protocol, cast
 
 from pipeline.dependency import Dependency
+from pipeline.instrument.limit_headers import listen_to_limits
 from pipeline.instrument.streams import StreamedCall, Usage
-from pipeline.prices import Charge
+from pipeline.prices import Charge, Prices
 
 log = logging.getLogger(__name__)
+
+_OUTPUT_LIMITS: Final = ("max_completion_tokens", "max_output_tokens", "max_tokens")
 
 
 class Dialect(Protocol):
@@ -31,6 +34,9 @@ class Dialect(Protocol):
     def price(self, path: str, body: Mapping[str, Any], answer: Mapping[str, Any]) -> Charge | None:
         """What a whole answer cost; None for a free call."""
 
+    def most_usd(self, path: str, body: Mapping[str, Any]) -> float:
+        """What a request costs at most; 0 for a free one."""
+
     def usage(self, path: str, body: Mapping[str, Any]) -> Usage:
         """Reads the items of a stream."""
 
@@ -39,6 +45,7 @@ def install(client: Any, dependency: Dependency, dialect: Dialect) -> None:  # n
     """Guard this client, and what is copied from it."""
     if client.max_retries:
         log.info("instrument.sdk_retries_off dependency=%s was=%d", dependency.name, client.max_retries)
+    listen_to_limits(client._client, dependency)  # noqa: SLF001
     guarded = _Requests(client.request, dependency, dialect)
     is_async = inspect.iscoroutinefunction(client.request)
     client.request = guarded.request_async if is_async else guarded.request
@@ -73,8 +80,8 @@ class _Requests:
             return await self._send(cast_to, options, stream=stream, stream_cls=stream_cls)
 
         if not stream:
-            price, operation = self._price_of(options), _path(options)
-            return await self._dependency.call(send, price=price, operation=operation)
+            price, operation, most_usd = self._price_of(options), _path(options), self._most_usd(options)
+            return await self._dependency.call(send, price=price, operation=operation, max_usd=most_usd)
         retries = self._dependency.retries
         if retries is None:
             return await self._open_async(send, options)
@@ -94,8 +101,8 @@ class _Requests:
             return self._send(cast_to, options, stream=stream, stream_cls=stream_cls)
 
         if not stream:
-            price, operation = self._price_of(options), _path(options)
-            return self._dependency.call_sync(send, price=price, operation=operation)
+            price, operation, most_usd = self._price_of(options), _path(options), self._most_usd(options)
+            return self._dependency.call_sync(send, price=price, operation=operation, max_usd=most_usd)
         retries = self._dependency.retries
         if retries is None:
             return self._open(send, options)
@@ -103,7 +110,7 @@ class _Requests:
 
     async def _open_async(self, send: Callable[[], Any], options: Any) -> Any:  # noqa: ANN401
         call = self._dependency.begin(is_stream=True)
-        call.operation = _path(options)
+        call.ask(operation=_path(options), max_usd=self._most_usd(options))
         await self._dependency.enter_async(call)
         try:
             async with asyncio.timeout(self._dependency.call_timeout_seconds):
@@ -120,7 +127,7 @@ class _Requests:
 
     def _open(self, send: Callable[[], Any], options: Any) -> Any:  # noqa: ANN401
         call = self._dependency.begin(is_stream=True)
-        call.operation = _path(options)
+        call.ask(operation=_path(options), max_usd=self._most_usd(options))
         self._dependency.enter(call)
         started = time.monotonic()
         try:
@@ -147,6 +154,9 @@ class _Requests:
     def _price_of(self, options: Any) -> Callable[[Any], Charge | None]:  # noqa: ANN401
         return lambda answer: self._dialect.price(_path(options), _body(options), as_mapping(answer))
 
+    def _most_usd(self, options: Any) -> float | None:  # noqa: ANN401
+        return self._dialect.most_usd(_path(options), _body(options)) if self._dependency.has_budget else None
+
     def _usage_of(self, options: Any) -> Usage:  # noqa: ANN401
         return self._dialect.usage(_path(options), _body(options))
 
@@ -160,6 +170,26 @@ def as_mapping(answer: Any) -> Mapping[str, Any]:  # noqa: ANN401
     except Exception:  # noqa: BLE001  (the caller's answer is good, whatever its body is)
         return {}
     return parsed if isinstance(parsed, Mapping) else {}
+
+
+def most_usd(prices: Prices, provider: str, body: Mapping[str, Any]) -> float:
+    """What a request for text costs at most, by the length of its body and the answers' greatest length."""
+    lengths = (body.get(key) for key in _OUTPUT_LIMITS)
+    longest = next((length for length in lengths if isinstance(length, int) and length >= 0), None)
+    choices = body.get("n")
+    if longest is not None and isinstance(choices, int) and choices > 1:
+        longest *= choices
+    try:
+        prompt_bytes = len(json.dumps(body, default=str).encode())
+    except (TypeError, ValueError, RecursionError):
+        prompt_bytes = 0
+    model = body.get("model")
+    return prices.upper_bound_usd(
+        provider=provider,
+        model=model if isinstance(model, str) else "",
+        prompt_bytes=prompt_bytes,
+        max_output_tokens=longest,
+    )
 
 
 def _path(options: Any) -> str:  # noqa: ANN401

@@ -11,6 +11,7 @@ from anthropic.types import MessageParam
 
 from pipeline.dependency import Dependency
 from pipeline.fallbacks import Answer, Fallback
+from pipeline.instrument.limit_headers import listen_to_limits
 from pipeline.prices import Charge, Flavor, Prices
 from pipeline.providers.error import ProviderError
 from pipeline.providers.guarded import answered
@@ -36,6 +37,7 @@ class Anthropic:
             max_retries=0,
             http_client=anthropic.DefaultAsyncHttpxClient(follow_redirects=False, timeout=None),
         )
+        listen_to_limits(self._client._client, dependency)  # noqa: SLF001
 
     async def ask(
         self, messages: Sequence[Message], *, max_output_tokens: int, fallback: Fallback[F]

@@ -10,6 +10,7 @@ from openai.types.chat import ChatCompletion, ChatCompletionMessageParam
 
 from pipeline.dependency import Dependency
 from pipeline.fallbacks import Answer, Fallback
+from pipeline.instrument.limit_headers import listen_to_limits
 from pipeline.prices import Charge, Flavor, Prices
 from pipeline.providers.error import ProviderError
 from pipeline.providers.guarded import answered
@@ -36,6 +37,7 @@ class ChatCompletions:
             max_retries=0,
             http_client=openai.DefaultAsyncHttpxClient(follow_redirects=False, timeout=None),
         )
+        listen_to_limits(self._client._client, dependency)  # noqa: SLF001
         # The SDK took these from OPENAI_… variables: another provider's business.
         client = self._client
         client.organization = client.project = client.admin_api_key = client.webhook_secret = None

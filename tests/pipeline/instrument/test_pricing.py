@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from types import SimpleNamespace
 from typing import Any
 
@@ -11,9 +12,10 @@ from pipeline.instrument.anthropic import _Anthropic
 from pipeline.instrument.credits import CEILING_CREDITS_PER_CALL, CEILING_USD_PER_CREDIT, Credits
 from pipeline.instrument.openai import _OpenAI
 from pipeline.metrics import PriceSource, TokenType
-from pipeline.prices import CEILING_USD_PER_CALL
+from pipeline.prices import CEILING_USD_PER_CALL, Prices
 
-OPENAI = _OpenAI("openai")
+LISTED = Prices()
+OPENAI = _OpenAI("openai", LISTED)
 
 
 class Answer:
@@ -52,7 +54,7 @@ def test_cache_tokens_of_a_message_stand_beside_its_input() -> None:
         "output_tokens": 5,
     }
     answer = {"model": "claude-haiku-4-5", "usage": usage}
-    charge = _Anthropic().price("/v1/messages", {}, answer)
+    charge = _Anthropic(LISTED).price("/v1/messages", {}, answer)
     assert charge is not None
     assert charge.source is PriceSource.TABLE
     assert charge.tokens == {
@@ -80,7 +82,7 @@ def test_embeddings_and_images_are_paid_and_lists_are_free() -> None:
     assert image is not None
     assert image.source is PriceSource.CEILING
     assert OPENAI.price("/models", {}, {}) is None
-    assert _Anthropic().price("/v1/messages/count_tokens", {}, {"input_tokens": 3}) is None
+    assert _Anthropic(LISTED).price("/v1/messages/count_tokens", {}, {"input_tokens": 3}) is None
 
 
 def test_streamed_response_states_its_usage_in_its_last_event() -> None:
@@ -137,3 +139,28 @@ def test_firecrawl_job_is_paid_once_when_it_is_complete() -> None:
     assert (done.usd, done.source, done.model) == (0.012, PriceSource.OVERRIDE, "crawl")
     again = price.price_of("get", "https://api.firecrawl.dev/v2/crawl/j1?skip=10")
     assert again(Answer({"status": "completed", "creditsUsed": 12})) is None
+
+
+@pytest.mark.parametrize(
+    ("path", "body", "most_usd"),
+    [
+        ("/models", {}, 0.0),
+        ("/images/generations", {"model": "gpt-image-1"}, CEILING_USD_PER_CALL),
+        ("/chat/completions", {"model": "gpt-4o-mini"}, CEILING_USD_PER_CALL),
+        ("/chat/completions", {"model": "gpt-4o-mini", "max_tokens": 1000, "n": 3}, 3000 * 0.6e-6),
+        ("/responses", {"model": "gpt-4o-mini", "max_output_tokens": 1000}, 1000 * 0.6e-6),
+    ],
+)
+def test_a_request_holds_the_most_that_it_can_cost(path: str, body: dict[str, Any], most_usd: float) -> None:
+    prompt_usd = len(json.dumps(body)) * 0.15e-6
+    assert OPENAI.most_usd(path, body) == pytest.approx(most_usd, abs=1.01 * prompt_usd)
+
+
+def test_counting_tokens_costs_nothing_and_a_message_does() -> None:
+    body = {
+        "model": "claude-haiku-4-5",
+        "max_tokens": 1000,
+        "messages": [{"role": "user", "content": "x" * 1000}],
+    }
+    assert _Anthropic(LISTED).most_usd("/v1/messages/count_tokens", body) == 0
+    assert _Anthropic(LISTED).most_usd("/v1/messages", body) > 1000 * 5e-6 + 1000 * 1e-6
