@@ -25,7 +25,7 @@ BREAKERS: Final = Group(
             severity=Severity.WARNING,
             summary="Calls to {{ $labels.dependency }} are rejected by the breaker",
             description=(
-                "In {{ $value }} workers the breaker of {{ $labels.dependency }} has not been closed "
+                "In {{ $value }} of the workers the breaker of {{ $labels.dependency }} has not been closed "
                 "for five minutes."
             ),
         ),
@@ -36,8 +36,8 @@ BREAKERS: Final = Group(
             severity=Severity.WARNING,
             summary="{{ $labels.dependency }}: the probe says up, the breaker says down",
             description=(
-                "{{ $value }} workers have not got through to {{ $labels.dependency }} for ten minutes, "
-                "while its probe succeeds."
+                "In {{ $value }} of the workers the breaker of {{ $labels.dependency }} has not been closed "
+                "for ten minutes, while its probe succeeds."
             ),
         ),
         Alert(

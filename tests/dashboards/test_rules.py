@@ -82,6 +82,12 @@ def test_there_is_no_runbook_of_an_alert_that_is_gone() -> None:
     assert {path.stem for path in RUNBOOKS.glob("*.md")} == {alert.name for alert in ALERTS} | {"README"}
 
 
+def test_the_page_of_dashboards_lists_every_alert() -> None:
+    page = (ROOT / "docs" / "dashboards.md").read_text()
+    assert {alert.name for alert in ALERTS} <= {*re.findall(r"`([A-Z]\w+)`", page)}
+    assert f"{len(ALERTS)} alerts" in (ROOT / "README.md").read_text()
+
+
 def test_alerts_carry_what_the_receiver_needs() -> None:
     content = yaml.safe_load(rules_yaml(GROUPS, runbooks_url="https://example.org/runbooks/"))
     for group in content["groups"]:

@@ -22,6 +22,7 @@ class Case:
     Attributes:
         begins: the first minute at which the alert's expression has a result.
         good: each is silent at every minute, until after the one at which `bad` fires.
+        ended: series that were bad and are good again, and a minute at which the alert is silent again.
     """
 
     alert: str
@@ -29,6 +30,7 @@ class Case:
     begins: int
     labels: dict[str, str]
     good: tuple[Series, ...]
+    ended: tuple[tuple[Series, int], ...] = ()
 
 
 def probe(values: str, *, critical: str = "false", dependency: str = "pdf_service") -> Series:
@@ -223,6 +225,8 @@ CASES: tuple[Case, ...] = (
         2,
         OPENROUTER,
         (calls(fast="0+9x300", every="0+10x300"), calls(fast="0x300", every="0+0.1x300")),
+        # In the last hour most calls were slow, in the last five minutes none was.
+        ended=((calls(fast="0x60 10+10x60", every="0+10x120"), 68),),
     ),
     Case(
         "LatencySloBurnMedium",

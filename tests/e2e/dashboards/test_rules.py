@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 from collections import Counter
 from pathlib import Path
@@ -87,6 +88,14 @@ def unit_tests(case: Case) -> list[dict[str, Any]]:
             promtool_test(good, *(firing(case, minute=minute, labels=None) for minute in range(fires_at + 5)))
             for good in case.good
         ),
+        *(
+            promtool_test(
+                series,
+                firing(case, minute=fires_at, labels=case.labels),
+                firing(case, minute=minute, labels=None),
+            )
+            for series, minute in case.ended
+        ),
     ]
 
 
@@ -98,3 +107,29 @@ def test_an_alert_is_silent_just_before_and_fires_just_after(
     content = {"rule_files": [str(RULE_FILE)], "evaluation_interval": "1m", "tests": unit_tests(case)}
     file.write_text(yaml.dump(content))
     run(program("promtool"), "test", "rules", str(file))
+
+
+def test_what_an_alert_says_is_filled_in(program: Program, tmp_path: Path) -> None:
+    """promtool shows what an alert says when it is told to expect none."""
+    tests = [
+        {
+            "interval": "1m",
+            "input_series": [{"series": name, "values": values} for name, values in case.bad.items()],
+            "alert_rule_test": [
+                {
+                    "alertname": case.alert,
+                    "eval_time": f"{case.begins + ALERT[case.alert].hold_seconds // 60}m",
+                    "exp_alerts": [],
+                }
+            ],
+        }
+        for case in CASES
+    ]
+    file = tmp_path / "test.yml"
+    file.write_text(yaml.dump({"rule_files": [str(RULE_FILE)], "evaluation_interval": "1m", "tests": tests}))
+    done = subprocess.run(
+        [program("promtool"), "test", "rules", str(file)], capture_output=True, text=True, check=False
+    )
+    told = [line for line in done.stderr.splitlines() if "Annotations:{" in line]
+    assert len(told) == len(CASES)
+    assert [line for line in told if re.search(r"\{\{|<|%!", line)] == [], "a template that failed"
