@@ -46,6 +46,7 @@ bench: $(READY) ## the benchmarks, us and the peers side by side
 	-$(BIN)/python benchmarks/overhead.py
 	-$(BIN)/python benchmarks/ledger.py
 	-$(BIN)/python benchmarks/probes.py
+	-$(BIN)/python benchmarks/pipeline.py
 	-$(BIN)/python benchmarks/scale.py
 	-$(BIN)/python benchmarks/http_load.py
 	-$(BIN)/python -P benchmarks/spool.py

@@ -19,6 +19,7 @@ from pipeline.jobs.files import STANDARD_INPUT, read_standard_input
 from pipeline.progress import Summary, progress
 
 if TYPE_CHECKING:
+    from pipeline.cluster import Cluster
     from pipeline.jobs import JobSource
     from pipeline.jobs.collection import PostingCollection
     from pipeline.meter import Meter
@@ -92,23 +93,14 @@ class Execution:
 
     async def _rounds(self) -> int:
         """Run the jobs once, or again and again; the providers and what they have learnt stay."""
-        from pipeline.run_setup import open_runner
-
-        options = self._options
-        async with open_runner(
-            self._settings,
-            self._meter,
-            options.output,
-            concurrency=options.concurrency,
-            again=options.again,
-        ) as runner:
+        async with self._open_runner() as runner:
             while True:
                 succeeded = await self._round(runner)
-                if options.every_seconds is None:
+                if self._options.every_seconds is None:
                     return 0 if succeeded else _SOME_FAILED
-                await asyncio.sleep(options.every_seconds)
+                await asyncio.sleep(self._options.every_seconds)
 
-    async def _round(self, runner: Runner) -> bool:
+    async def _round(self, runner: Runner | Cluster) -> bool:
         """Whether every job is done."""
         async with self._open_source() as source:
             summary = Summary(source.expected)
@@ -121,6 +113,23 @@ class Execution:
             finally:
                 summary.write()
         return summary.all_done
+
+    def _open_runner(self) -> AbstractAsyncContextManager[Runner | Cluster]:
+        options = self._options
+        if options.dask_address is not None:
+            from pipeline.cluster import Cluster
+
+            return Cluster.open(
+                options.dask_address,
+                options.output.resolve(),
+                concurrency=options.concurrency,
+                again=options.again,
+            )
+        from pipeline.run_setup import open_runner
+
+        return open_runner(
+            self._settings, self._meter, options.output, concurrency=options.concurrency, again=options.again
+        )
 
     @asynccontextmanager
     async def _open_source(self) -> AsyncIterator[JobSource]:

@@ -87,9 +87,9 @@ class Journal:
         descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            content = os.pread(descriptor, MAX_JOURNAL_BYTES, 0)
-            journal = cls(descriptor, content)
-            if journal._size < os.fstat(descriptor).st_size:
+            size = os.fstat(descriptor).st_size
+            journal = cls(descriptor, os.pread(descriptor, min(size, MAX_JOURNAL_BYTES), 0))
+            if journal._size < size:
                 os.ftruncate(descriptor, journal._size)
         except BlockingIOError:
             os.close(descriptor)
