@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Annotated, Final, TypeVar, cast
+from typing import TYPE_CHECKING, Annotated, Final, Generic, TypeVar, cast
 
 from pydantic import BaseModel, ConfigDict, StringConstraints, TypeAdapter
 
@@ -12,6 +12,7 @@ from pipeline.fallbacks import Answer, Fallback
 from pipeline.jobs import Job
 from pipeline.layers.lines import one_line
 from pipeline.layers.paid import paid_once
+from pipeline.rejections import BudgetExceededError, BudgetUnavailableError
 
 if TYPE_CHECKING:
     from pipeline.providers.firecrawl import FireCrawl, SearchResult
@@ -40,7 +41,7 @@ async def search(
     """At most `limit` pages, the best first."""
 
     async def ask() -> Answer[str | F]:
-        answer = await firecrawl.search(query, limit=limit, fallback=fallback)
+        answer = await firecrawl.search(query, limit=limit, fallback=_UnlessBroke(fallback))
         if not answer.is_real:
             return cast("Answer[F]", answer)
         pages = tuple(
@@ -57,7 +58,23 @@ async def search(
 
 async def read(job: Job, firecrawl: FireCrawl, url: str, *, fallback: Fallback[F]) -> Answer[str | F]:
     """The page as Markdown; the beginning, where it is long."""
-    return await paid_once(job, json.dumps(["read", url]), lambda: firecrawl.scrape(url, fallback=fallback))
+    return await paid_once(
+        job, json.dumps(["read", url]), lambda: firecrawl.scrape(url, fallback=_UnlessBroke(fallback))
+    )
+
+
+class _UnlessBroke(Generic[F]):
+    """Nothing stands in for want of money: that job waits for a bigger budget."""
+
+    def __init__(self, fallback: Fallback[F]) -> None:
+        self._fallback = fallback
+
+    def stand_in(self, error: Exception) -> Answer[F] | None:
+        broke = isinstance(error, (BudgetExceededError, BudgetUnavailableError))
+        return None if broke else self._fallback.stand_in(error)
+
+    def learn(self, value: object) -> None:
+        pass
 
 
 def listed(pages: Sequence[Page]) -> str:

@@ -80,12 +80,10 @@ class LanguageModels:
         for model in first:
             try:
                 return await model.ask(messages, max_output_tokens=max_output_tokens, fallback=_NO_FALLBACK)
-            except (RejectedError, ProviderError) as error:
-                log.warning(
-                    "language_model.next",
-                    dependency=model.dependency.name,
-                    reason=error.reason if isinstance(error, ProviderError) else type(error).__name__,
-                )
+            except RejectedError:
+                continue  # the breaker and the limits have told why, once
+            except ProviderError as error:
+                log.warning("language_model.failed", dependency=model.dependency.name, reason=error.reason)
         return await last.ask(messages, max_output_tokens=max_output_tokens, fallback=fallback)
 
     async def close(self) -> None:

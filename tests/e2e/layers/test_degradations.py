@@ -17,7 +17,8 @@ from pipeline.layers.publish import Published
 from pipeline.layers.record import OUTBOX, Kept, delivering
 from pipeline.layers.research import Research
 from pipeline.ledger.protocol import NANO_USD_PER_USD
-from pipeline.ledger.settings import LedgerSettings
+from pipeline.ledger.settings import LedgerSettings, RateLimitSettings
+from pipeline.metrics import Window
 from pipeline.providers import ProviderError
 from pipeline.providers.mongodb import COLLECTION
 from tests.e2e.conftest import Connect, Start
@@ -114,6 +115,29 @@ async def test_a_spent_budget_is_no_outage_and_gives_no_unknown(served: StandIns
     assert await served.calls("openrouter") == {}
     assert job.degradations == []
     assert list(job.results) == ["intake"]
+
+
+async def test_no_contact_is_made_up_for_want_of_money(served: StandIns, tmp_path: Path) -> None:
+    """Enough for the questions to a model, and for no look at the web."""
+    job = job_of()
+    budget = LedgerSettings(budget_nano_usd=NANO_USD_PER_USD // 100)
+    async with work_at(served, tmp_path, ledger=budget) as work:
+        with pytest.raises(BudgetExceededError):
+            await work.run(job)
+    assert await served.calls("firecrawl") == {}
+    assert (list(job.results), job.degradations) == (["intake", "pain_points"], [])
+
+
+async def test_a_used_up_quota_of_firecrawl_is_as_firecrawl_down(served: StandIns, tmp_path: Path) -> None:
+    quota = LedgerSettings(rate_limits={"firecrawl": RateLimitSettings(1, Window.DAY)}, max_wait_seconds=0.0)
+    async with work_at(served, tmp_path, ledger=quota) as work:
+        job = await work.run(job_of(), until="people")
+    assert await served.answered("firecrawl") == 1
+    assert {contact.kind for contact in job.result(People).contacts} == {ContactKind.SYNTHETIC}
+    assert job.degradations == [
+        "research: not every page could be read",
+        "people: firecrawl has no answer; the contacts are synthetic",
+    ]
 
 
 async def test_a_call_holds_no_more_of_the_budget_than_it_may_cost(served: StandIns, tmp_path: Path) -> None:
