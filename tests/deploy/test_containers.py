@@ -151,7 +151,7 @@ def test_the_spool_and_the_output_are_the_users_that_writes_them() -> None:
 def test_every_port_is_the_one_that_is_listened_on() -> None:
     sidecar = dockerfile()["sidecar"]
     assert sidecar.ports == (PORT,)
-    assert ListenAddress.parse(sidecar.environment["SIDECAR_LISTEN"]).port == PORT
+    assert sidecar.environment["SIDECAR_LISTEN"] == f"0.0.0.0:{PORT}"
     assert compose()["services"]["sidecar"]["ports"] == [f"127.0.0.1:{PORT}:{PORT}"]
     assert [port["port"] for port in manifests()["Service"]["spec"]["ports"]] == [PORT]
     assert [port["targetPort"] for port in manifests()["Service"]["spec"]["ports"]] == [PORT]

@@ -49,6 +49,11 @@ def test_versions_are_pinned(name: str) -> None:
     assert PINNED.fullmatch(SERVICES[name]["image"])
 
 
+def test_the_images_own_base_is_pinned() -> None:
+    (base,) = re.findall(r"^ARG PYTHON_IMAGE=(.+)$", (ROOT / "Dockerfile").read_text(), re.MULTILINE)
+    assert PINNED.fullmatch(base)
+
+
 @SERVICE
 def test_no_port_is_open_to_other_machines(name: str) -> None:
     assert all(port.startswith("127.0.0.1:") for port in SERVICES[name].get("ports", ()))

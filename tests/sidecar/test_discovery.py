@@ -2,10 +2,14 @@ from __future__ import annotations
 
 from pathlib import Path
 from typing import Any
+from unittest.mock import Mock
+
+import pytest
+from aiohttp.test_utils import make_mocked_request
 
 from sidecar.app import Sidecar
 from sidecar.config import Config, load
-from sidecar.discovery import RELATION_LABEL, target_groups
+from sidecar.discovery import RELATION_LABEL, reached_at, target_groups
 from sidecar.redaction import Redactor
 
 CONFIGS = Path(__file__).parents[1] / "configs"
@@ -42,3 +46,17 @@ async def test_without_an_address_it_is_listed_where_it_was_asked(aiohttp_client
     client = await aiohttp_client(Sidecar(Config(), Redactor()).application())
     groups = await (await client.get("/sd", headers={"Host": "evil.example"})).json()
     assert [group["targets"] for group in groups] == [[f"127.0.0.1:{client.port}"]]
+
+
+@pytest.mark.parametrize(
+    ("own_end", "address"),
+    [
+        (("192.0.2.1", 9747), "192.0.2.1:9747"),
+        (("::ffff:192.0.2.1", 9747, 0, 0), "192.0.2.1:9747"),
+        (("2001:db8::1", 9747, 0, 0), "[2001:db8::1]:9747"),
+        ("/run/sidecar.sock", None),
+    ],
+)
+def test_an_address_is_written_as_prometheus_reads_it(own_end: object, address: str | None) -> None:
+    request = make_mocked_request("GET", "/sd", transport=Mock(get_extra_info=lambda _: own_end))
+    assert reached_at(request) == address
