@@ -157,17 +157,3 @@ class Compactor:
             return False
         self._step("remove absorbed")
         return True
-
-
-def restore_manifest(directory: Path) -> None:
-    """Write the manifest again if it was lost or damaged; see `read_manifest`."""
-    manifest = read_manifest(directory)
-    if manifest.generation is None:
-        return
-    try:
-        written = (directory / MANIFEST).read_bytes()
-    except OSError:
-        written = b""
-    if written != manifest.to_json():
-        write_file(directory / MANIFEST, manifest.to_json())
-        sync_directory(directory)

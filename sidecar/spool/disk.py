@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import secrets
+import stat
 from pathlib import Path
 from typing import Final
 
@@ -11,6 +13,8 @@ from sidecar.spool.layout import UNFINISHED_SUFFIX
 
 _MODE: Final = 0o640
 _DIRECTORY_MODE: Final = 0o750
+_NO_SUCH_FILE: Final = frozenset({errno.ENOENT, errno.ENOTDIR, errno.ELOOP, errno.ENXIO})
+"""Nothing, or a link or a socket: never a file of ours."""
 
 
 def sync_directory(directory: Path) -> None:
@@ -22,6 +26,38 @@ def sync_directory(directory: Path) -> None:
         os.close(fd)
 
 
+def read_whole(path: Path, max_bytes: int) -> bytes | None:
+    """The file's content; None if it is not there, is no regular file, or is larger.
+
+    Raises:
+        OSError: it cannot be looked at, which says nothing of what it is.
+    """
+    try:
+        fd = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+    except OSError as error:
+        if error.errno in _NO_SUCH_FILE:
+            return None
+        raise
+    with os.fdopen(fd, "rb", closefd=True) as file:
+        status = os.fstat(fd)
+        if not stat.S_ISREG(status.st_mode) or status.st_size > max_bytes:
+            return None
+        return file.read(max_bytes)
+
+
+def require_directories(*directories: Path) -> None:
+    """Of ours in the spool, each either not there yet or a directory.
+
+    Raises:
+        NotADirectoryError: a link stands there, and what it leads to is not ours to change.
+    """
+    for directory in directories:
+        if directory.is_symlink():
+            raise NotADirectoryError(
+                errno.ENOTDIR, "a link, and the sidecar follows none in a spool", str(directory)
+            )
+
+
 def make_directory(directory: Path) -> None:
     """A directory of our own in the spool.
 
@@ -29,8 +65,7 @@ def make_directory(directory: Path) -> None:
         NotADirectoryError: something else has its name, be it a link to a directory.
     """
     directory.mkdir(mode=_DIRECTORY_MODE, exist_ok=True)
-    if directory.is_symlink():
-        raise NotADirectoryError(f"{directory} is a link; the sidecar follows none in a spool")
+    require_directories(directory)
 
 
 def write_file(path: Path, content: bytes) -> None:

@@ -9,14 +9,12 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
-import stat
 from collections.abc import Collection, Mapping
 from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
 from typing import Final
 
-from sidecar.spool.disk import write_file
+from sidecar.spool.disk import read_whole, write_file
 from sidecar.spool.files import FileName
 from sidecar.spool.holders import FileId, Holders
 
@@ -91,32 +89,18 @@ class ForeignFiles:
 
 def _digest(path: Path) -> str | None:
     """Of the content: a write through a mapping changes no time stamp."""
-    content = _content(path, _MAX_BYTES)
+    try:
+        content = read_whole(path, _MAX_BYTES)
+    except OSError:
+        return None
     return None if content is None else hashlib.blake2b(content, digest_size=16).hexdigest()
 
 
-def _content(path: Path, max_bytes: int) -> bytes | None:
-    try:
-        fd = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
-    except OSError:
-        return None
-    try:
-        status = os.fstat(fd)
-        if not stat.S_ISREG(status.st_mode) or status.st_size > max_bytes:
-            return None
-        return os.pread(fd, max_bytes, 0)
-    except OSError:
-        return None
-    finally:
-        os.close(fd)
-
-
 def _read(path: Path) -> dict[str, Observation]:
-    content = _content(path, _MAX_BYTES)
     try:
-        document = json.loads(content or b"{}")
+        document = json.loads(read_whole(path, _MAX_BYTES) or b"{}")
         return {str(name): _observation(value) for name, value in document.items()}
-    except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
+    except (OSError, ValueError, TypeError, KeyError, AttributeError, RecursionError):
         return {}
 
 

@@ -6,12 +6,12 @@ The manifest is replaced by one rename: whoever looks sees the generation before
 from __future__ import annotations
 
 import json
-import os
 import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from sidecar.spool.disk import read_whole, sync_directory, write_file
 from sidecar.spool.layout import COMPACTED, MANIFEST
 
 _VERSION: Final = 1
@@ -41,7 +41,7 @@ def identify(directory: Path) -> Identity | None:
     """The identity of the manifest as it is now, None if there is none."""
     try:
         status = (directory / MANIFEST).lstat()
-    except OSError:
+    except (FileNotFoundError, NotADirectoryError):
         return None
     return status.st_dev, status.st_ino, status.st_size, status.st_ctime_ns
 
@@ -51,6 +51,9 @@ def read_manifest(directory: Path) -> Manifest:
 
     Every generation holds a copy of its own, written last. One that is lost or damaged is made up for
     by the copy of the newest generation that is complete.
+
+    Raises:
+        OSError: it cannot be looked at, which is not to say that there is none.
     """
     manifest = _parsed(directory / MANIFEST)
     if manifest is not None:
@@ -64,21 +67,24 @@ def read_manifest(directory: Path) -> Manifest:
 
 def _parsed(path: Path) -> Manifest | None:
     try:
-        fd = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
-    except OSError:
+        document = json.loads(read_whole(path, _MAX_BYTES) or b"")
+        version, generation, absorbed = document["version"], document["generation"], document["absorbed"]
+    except (ValueError, TypeError, KeyError, RecursionError):
         return None
-    with os.fdopen(fd, "rb") as file:
-        try:
-            document = json.loads(file.read(_MAX_BYTES))
-            version, generation, absorbed = (
-                document["version"],
-                document["generation"],
-                document["absorbed"],
-            )
-        except (OSError, ValueError, TypeError, KeyError, RecursionError):
-            return None
     if version != _VERSION or not isinstance(generation, str) or not _GENERATION.fullmatch(generation):
         return None
     if not isinstance(absorbed, list) or not all(isinstance(name, str) for name in absorbed):
         return None
     return Manifest(generation, frozenset(absorbed))
+
+
+def restore_manifest(directory: Path) -> None:
+    """Write the manifest again if it was lost or damaged.
+
+    Raises:
+        OSError: the spool cannot be read or written.
+    """
+    manifest = read_manifest(directory)
+    if manifest.generation is not None and _parsed(directory / MANIFEST) != manifest:
+        write_file(directory / MANIFEST, manifest.to_json())
+        sync_directory(directory)

@@ -14,10 +14,14 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Final, NamedTuple
 
+import structlog
+
 from sidecar.spool.files import BadFileError, FileName, parse_name
 from sidecar.spool.layout import COMPACTED, DEAD, METRICS_SUFFIX, name_of_dead
 from sidecar.spool.leases import Leases
 from sidecar.spool.manifest import Identity, Manifest, identify, read_manifest
+
+log = structlog.get_logger()
 
 _DIRECTORIES_KNOWN: Final = 4
 
@@ -56,20 +60,39 @@ class Sources:
 
     def is_still_current(self) -> bool:
         """Whether no compaction was published since: asked after all files were opened."""
-        return identify(self.directory) == self._identity
+        try:
+            return identify(self.directory) == self._identity
+        except OSError:
+            return True  # as far as anybody can tell
 
 
 def list_sources(directory: Path) -> Sources:
-    """List a spool, which need not exist yet.
+    """List a spool, which need not exist yet. One that cannot be listed just now is as it was last.
 
     The order matters. The manifest comes first, because `is_still_current` holds from then on. The living
     come before the dead: a file renamed in between is found twice and counted once, never missed.
     """
+    last = _listed.get(directory)
+    try:
+        sources = _list(directory, {} if last is None else {str(file.path): file for file in last.files})
+    except OSError as error:
+        if directory not in _not_listed:
+            log.warning("spool.not_listed", directory=str(directory), problem=error.strerror)
+        _not_listed.add(directory)
+        nobody = Leases(frozenset(), frozenset())
+        return last or Sources(directory, (), (), nobody, Manifest(), None)
+    _not_listed.discard(directory)
+    if last is None and len(_listed) >= _DIRECTORIES_KNOWN:
+        _listed.clear()
+    _listed[directory] = sources
+    return sources
+
+
+def _list(directory: Path, known: dict[str, Source]) -> Sources:
     identity = identify(directory)
     manifest = _known_manifest(directory, identity) if identity else read_manifest(directory)
     top = list(_scan(directory))
     leases = Leases.among(directory, (name for name, _ in top))
-    known = _listed.get(directory, {})
     dead = [
         known.get(f"{directory}/{DEAD}/{name}") or source_at(directory / DEAD, name, inode, State.DEAD)
         for name, inode in _scan(directory / DEAD)
@@ -94,12 +117,15 @@ def list_sources(directory: Path) -> Sources:
                 files.append(source)
     if manifest.generation is not None:
         files += sources_in(directory / COMPACTED / manifest.generation, State.COMPACTED)
-    _remember(directory, files)
     return Sources(directory, tuple(files), tuple(misnamed), leases, manifest, identity)
 
 
 def sources_in(directory: Path, state: State) -> list[Source]:
-    """Metric files of a generation or of `dead/`, whether they count or not."""
+    """Metric files of a generation or of `dead/`, whether they count or not.
+
+    Raises:
+        OSError: the directory is there and cannot be listed.
+    """
     found = (source_at(directory, name, inode, state) for name, inode in _scan(directory))
     return [source for source in found if source is not None]
 
@@ -126,14 +152,11 @@ def _scan(directory: Path) -> Iterator[tuple[str, int]]:
         return
 
 
-_listed: Final[dict[Path, dict[str, Source]]] = {}
+_listed: Final[dict[Path, Sources]] = {}
 """What was listed last, and no more: what is made for each file costs more than to find it again."""
 
-
-def _remember(directory: Path, files: list[Source]) -> None:
-    if directory not in _listed and len(_listed) >= _DIRECTORIES_KNOWN:
-        _listed.clear()
-    _listed[directory] = {str(source.path): source for source in files}
+_not_listed: Final[set[Path]] = set()
+"""Told of in the log already."""
 
 
 @lru_cache(maxsize=4)

@@ -12,11 +12,13 @@ from functools import partial
 from pathlib import Path
 from typing import Final
 
-from sidecar.spool.compaction import Compactor, restore_manifest
+from sidecar.spool.compaction import Compactor
+from sidecar.spool.disk import require_directories
 from sidecar.spool.files import parse_name
 from sidecar.spool.holders import Holders, look_for_holders
-from sidecar.spool.layout import DEAD, LOCK, name_of_dead
+from sidecar.spool.layout import BAD, COMPACTED, DEAD, LOCK, name_of_dead
 from sidecar.spool.liveness import Liveness
+from sidecar.spool.manifest import restore_manifest
 from sidecar.spool.quarantine import Damaged, Quarantine
 
 _BLOCK_BYTES: Final = 512
@@ -97,6 +99,7 @@ class Upkeep:
             if not is_ours:
                 self._liveness = None  # the other one's observations count from now on
                 return None
+            require_directories(*(self._directory / name for name in (DEAD, COMPACTED, BAD)))
             if self._liveness is None:
                 self._liveness = self._make_liveness()
             restore_manifest(self._directory)

@@ -16,9 +16,11 @@ from pathlib import Path
 
 import pytest
 
+from sidecar.spool.files import Entry
+from sidecar.spool.sources import list_sources
 from sidecar.spool.upkeep import Upkeep
 from tests.e2e.spool.chaos import Tally, killed_at_the_end, raise_workers, serve
-from tests.sidecar.spool.spools import counter, dead_worker, total
+from tests.sidecar.spool.spools import counter, dead_worker, names, total, write
 
 WORKERS = 1000
 SIDECARS = 50
@@ -93,14 +95,57 @@ def test_every_count_of_a_thousand_killed_workers_is_there_once_whoever_kills_th
     assert left == {"compacted", "compacted.json", "compaction.lock"}
 
 
-def killed_after(steps: int) -> Callable[[str], None]:
+class KilledError(BaseException):
+    pass
+
+
+def killed_after(steps: int, kill: Callable[[], None]) -> Callable[[str], None]:
     left = itertools.count(steps, -1)
 
     def step(_name: str) -> None:
         if next(left) == 0:
-            os.kill(os.getpid(), signal.SIGKILL)
+            kill()
 
     return step
+
+
+def nobody(_step: str) -> None:
+    pass
+
+
+def upkeep(spool: Path, step: Callable[[str], None]) -> None:
+    Upkeep(spool, foreign_max_age_seconds=1e9, step=step).run()
+
+
+def test_killed_at_any_step_it_counts_everything_once_and_the_next_run_goes_on(tmp_path: Path) -> None:
+    def kill() -> None:
+        raise KilledError
+
+    steps = 0
+    for number in itertools.count():
+        spool = tmp_path / str(number)
+        spool.mkdir()
+        dead_worker(spool, "a", counter(1))
+        upkeep(spool, nobody)
+        dead_worker(spool, "b", counter(10))
+        dead_worker(spool, "c", counter(100))
+        write(spool / "gauge_livesum_c.db", Entry("level", "level", (), "", 1.0, 1.0))
+        try:
+            upkeep(spool, killed_after(number, kill))
+            break
+        except KilledError:
+            steps += 1
+        assert total(spool) == 111
+        upkeep(spool, nobody)
+        assert total(spool) == 111
+        generation = list_sources(spool).manifest.generation
+        assert names(spool) == {
+            "compaction.lock",
+            "compacted.json",
+            f"compacted/{generation}/compacted.json",
+            f"compacted/{generation}/counter_compacted.db",
+        }
+    assert steps > 12
 
 
 def test_compaction_killed_by_the_kernel_at_every_step_loses_and_doubles_nothing(tmp_path: Path) -> None:
@@ -109,7 +154,7 @@ def test_compaction_killed_by_the_kernel_at_every_step_loses_and_doubles_nothing
         dead_worker(tmp_path, f"b{number}", counter(0.1, name="cost"))
         child = os.fork()
         if child == 0:
-            Upkeep(tmp_path, foreign_max_age_seconds=1e9, step=killed_after(number)).run()
+            upkeep(tmp_path, killed_after(number, lambda: os.kill(os.getpid(), signal.SIGKILL)))
             os._exit(0)
         status = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
         assert total(tmp_path) == number + 1

@@ -44,3 +44,8 @@ def total(spool: Path, sample: str = "jobs_total") -> float:
             if entry.sample == sample:
                 parts += [entry.value, entry.timestamp if source.state == "compacted" else 0.0]
     return math.fsum(parts)
+
+
+def names(spool: Path) -> set[str]:
+    """Of all files in it."""
+    return {str(path.relative_to(spool)) for path in spool.rglob("*") if path.is_file()}

@@ -5,6 +5,9 @@ import os
 import shutil
 from pathlib import Path
 
+import pytest
+from structlog.testing import capture_logs
+
 from pipeline import metrics
 from pipeline.meter import Meter
 from sidecar.spool.sources import Sources, State, list_sources
@@ -95,6 +98,23 @@ def test_names_that_are_no_metric_files_are_told_of(tmp_path: Path) -> None:
     sources = list_sources(tmp_path)
     assert sources.files == ()
     assert [path.name for path in sources.misnamed] == ["gauge_1.db"]
+
+
+def test_a_spool_that_cant_be_listed_just_now_is_as_it_was(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    touch(tmp_path / "counter_1.db")
+    before = list_sources(tmp_path)
+
+    def too_many_open_files(*_: object) -> None:
+        raise OSError(24, "Too many open files")
+
+    with monkeypatch.context() as patch, capture_logs() as logs:
+        patch.setattr(os, "scandir", too_many_open_files)
+        assert list_sources(tmp_path) == before
+        assert list_sources(tmp_path) == before
+        assert list_sources(tmp_path / "other").files == ()
+    assert [entry["event"] for entry in logs] == ["spool.not_listed"] * 2
 
 
 def test_a_lost_or_damaged_manifest_is_made_up_for_by_the_newest_complete_generation(tmp_path: Path) -> None:

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from sidecar.cli import main
+from sidecar.spool.holders import Holders
 from sidecar.spool.upkeep import Upkeep
 from tests.sidecar.spool.spools import counter, dead_worker, living_worker, write
 
@@ -17,10 +18,15 @@ def logs_as_they_were(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("sidecar.cli.set_up_logs", lambda *_: None)
 
 
+def nobody_holds(_probe: Path, _workers: set[str]) -> Holders:
+    return Holders()
+
+
 @pytest.fixture
-def spool(tmp_path: Path) -> Path:
+def spool(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setattr("sidecar.spool.survey.look_for_holders", nobody_holds)
     dead_worker(tmp_path, "old", counter(1))
-    Upkeep(tmp_path, foreign_max_age_seconds=1e9).run()
+    Upkeep(tmp_path, foreign_max_age_seconds=1e9, look=nobody_holds).run()
     dead_worker(tmp_path, "dead", counter(1), counter(2, outcome="\x1b[31m"))
     write(tmp_path / "counter_99999999.db", counter(1))
     (tmp_path / "gauge_1.db").touch()
