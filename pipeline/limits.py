@@ -50,6 +50,10 @@ class Limits:
         money, rates = open_ledgers(settings)
         if money is not None:
             limits._ledgers.append(money)
+            if settings.directory is None and settings.mongodb_uri is None:
+                log.warning(
+                    "budget.in_memory remedy='set LEDGER_DIRECTORY, or a restart forgets what was spent'"
+                )
             limits._budget = Budget(money, meter, enforce=settings.enforce, warn_ratio=settings.warn_ratio)
         for dependency, permits in rates.items():
             limits._ledgers.append(permits)
