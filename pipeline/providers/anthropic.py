@@ -13,6 +13,7 @@ from pipeline.dependency import Dependency
 from pipeline.fallbacks import Answer, Fallback
 from pipeline.instrument.limit_headers import listen_to_limits
 from pipeline.prices import Charge, Flavor, Prices
+from pipeline.providers.bounded import bound_answers
 from pipeline.providers.error import ProviderError
 from pipeline.providers.guarded import answered
 from pipeline.providers.language_model import Message, most_usd
@@ -37,6 +38,7 @@ class Anthropic:
             max_retries=0,
             http_client=anthropic.DefaultAsyncHttpxClient(follow_redirects=False, timeout=None),
         )
+        bound_answers(self._client._client)  # noqa: SLF001
         listen_to_limits(self._client._client, dependency)  # noqa: SLF001
 
     async def ask(

@@ -15,6 +15,7 @@ from pipeline.dependency import Dependency
 from pipeline.fallbacks import Answer, Fallback
 from pipeline.instrument.credits import price_credits
 from pipeline.prices import CEILING_USD_PER_CREDIT, Prices
+from pipeline.providers.bounded import bound_answers
 from pipeline.providers.error import ProviderError
 from pipeline.providers.guarded import answered
 from pipeline.settings import ServiceAccess
@@ -62,6 +63,7 @@ class FireCrawl:
             timeout=None,
             max_retries=0,
         )
+        bound_answers(self._client.async_http_client._client)  # noqa: SLF001
         _remember_bodies(self._client.async_http_client)
 
     async def search(

@@ -102,6 +102,13 @@ def test_only_the_models_that_are_named_are_asked() -> None:
     assert [access.name for access in settings.language_models] == ["openai", "openrouter"]
 
 
+def test_the_example_of_prices_is_read() -> None:
+    prices = Settings.from_environment(GOOD | {"PRICES_FILE": str(CV.with_name("prices.yml"))}).prices
+    assert prices.overrides.firecrawl_usd_per_credit == 0.00083
+    assert prices.overrides.rates("claude-haiku-4-5") is not None
+    assert prices.of_pdf() is None
+
+
 def test_empty_variable_counts_as_not_set() -> None:
     assert Settings.from_environment(GOOD | {"OPENROUTER_MODEL": "", "SIDECAR_SPOOL": " "}).spool is None
 
