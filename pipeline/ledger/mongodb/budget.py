@@ -59,14 +59,12 @@ class SharedBudget:
         leased = limit_nano_usd // _LEASED_PART if most_leased_nano_usd is None else most_leased_nano_usd
         self._leases = leased > 0
         self._store = BudgetStore(connection, period, limit_nano_usd)
-        self._shares = Shares(connection, leases=leased > 0)
+        self._shares = Shares(connection, leases=leased > 0, lease_seconds=lease_seconds)
         self._work = BudgetRounds(
             connection,
             self._store,
             self._shares,
-            period,
             most_leased_nano_usd=leased,
-            lease_seconds=lease_seconds,
         )
         self._rounds = Rounds(connection, self._work.round, self._answer_unavailable)
         connection.attach(self)
@@ -187,7 +185,7 @@ class SharedBudget:
         """What the parent holds is the parent's: the child begins with nothing."""
         self._shares.begin()
         self._work.begin()
-        self._rounds.begin()
+        self._rounds.begin_in_child()
         self._shares.lock.release()
 
     def _now(self, work: Coroutine[Any, Any, T]) -> T:

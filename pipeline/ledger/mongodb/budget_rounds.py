@@ -9,11 +9,10 @@ from typing import Any, Final, NamedTuple, TypeVar
 
 from pipeline.ledger.mongodb.budget_store import BudgetStore, Outcome
 from pipeline.ledger.mongodb.connection import Connection, UnavailableError
-from pipeline.ledger.mongodb.cushion import Cushion
 from pipeline.ledger.mongodb.hold import Hold
+from pipeline.ledger.mongodb.leasing import Leasing
 from pipeline.ledger.mongodb.shares import Reserving, Shares
-from pipeline.ledger.periods import period_end
-from pipeline.ledger.protocol import BudgetState, Period, Refused
+from pipeline.ledger.protocol import BudgetState, Refused
 
 T = TypeVar("T")
 
@@ -25,8 +24,6 @@ _AT_ONCE: Final = 8
 _ATTEMPTS: Final = 10
 _TICK_SECONDS: Final = 0.25
 _OLD_SECONDS: Final = 2.0
-_SHARE: Final = 32
-"""At most the 32nd part of what remains is leased ahead."""
 
 
 class Snapshot(NamedTuple):
@@ -45,23 +42,20 @@ class BudgetRounds:
         connection: Connection,
         store: BudgetStore,
         shares: Shares,
-        period: Period,
         *,
         most_leased_nano_usd: int,
-        lease_seconds: float,
     ) -> None:
         self._connection = connection
         self._clock = connection.clock
         self._store = store
         self._shares = shares
-        self._period = period
         self._leases = most_leased_nano_usd > 0
         self._most_leased_nano_usd = most_leased_nano_usd
-        self._lease_seconds = lease_seconds
+        self._lease_seconds = shares.lease_seconds
         self.begin()
 
     def begin(self) -> None:
-        self._cushion = Cushion(self._most_leased_nano_usd, share=_SHARE)
+        self._leasing = Leasing(self._shares, self._clock, self._most_leased_nano_usd)
         self.snapshot: Snapshot | None = None
         self.is_closing = False
         self.claims_warning = False
@@ -91,7 +85,7 @@ class BudgetRounds:
             document = await self._store.read(document["_id"])
         if self.snapshot is not None and self.snapshot.document_id == document["_id"]:
             self._take_in(document)
-        return self._state_of(document)
+        return self._store.state(document)
 
     @property
     def has_to_tell(self) -> bool:
@@ -140,24 +134,13 @@ class BudgetRounds:
                 return
             is_open = hold.sequence > 0
             extra = short - rest
-            self._prepare(hold, extra, if_remains=False, closes=closes and is_open)
+            shares.prepare(hold, extra, if_remains=False, closes=closes and is_open)
         await self._tell_pending(hold)
         if not is_open:  # that was to open it
             await self._tell(hold)
         elif closes:
             with shares.lock:
                 shares.drop(hold)
-
-    def _prepare(self, hold: Hold, extra_nano_usd: int, *, if_remains: bool, closes: bool = False) -> None:
-        ends_at = self._clock.now() + self._lease_seconds
-        hold.tell(
-            extra_nano_usd,
-            owner=self._connection.owner,
-            day=self._shares.today(),
-            lease_ends_at=int(ends_at * 1000),
-            if_remains=if_remains,
-            closes=closes,
-        )
 
     async def _tell_pending(self, hold: Hold) -> Outcome:
         told = hold.pending
@@ -190,12 +173,18 @@ class BudgetRounds:
         shares = self._shares
         with shares.lock:
             hold = shares.own_hold(asking, self._document_id)
-            self._prepare(hold, asking.amount_nano_usd, if_remains=True)
+            shares.prepare(hold, asking.amount_nano_usd, if_remains=True)
         outcome = await self._tell_pending(hold)
+        if outcome is Outcome.LOST:  # the same was asked before, and given up
+            with shares.lock:
+                shares.drop(hold)
+                hold = shares.new_hold(self._document_id, asking.layer)
+                shares.prepare(hold, asking.amount_nano_usd, if_remains=True)
+            outcome = await self._tell_pending(hold)
         is_within_limit = outcome is Outcome.MADE
         if not is_within_limit and not asking.enforce:
             with shares.lock:
-                self._prepare(hold, asking.amount_nano_usd, if_remains=False)
+                shares.prepare(hold, asking.amount_nano_usd, if_remains=False)
             outcome = await self._tell_pending(hold)
         if outcome is Outcome.MADE:
             with shares.lock:
@@ -211,12 +200,12 @@ class BudgetRounds:
         known: int | None = None
         for _ in range(_ATTEMPTS):
             with self._shares.lock:
-                plan = self._plan(known)
+                plan = self._leasing.plan(self._document_id, self._state, known)
             if plan is None:
                 return
             outcome = await self._tell_pending(plan.hold)
             if outcome is Outcome.MADE:
-                self._give(plan)
+                self._leasing.give(plan)
                 if not self._shares.waiting:
                     return
                 known = None
@@ -225,55 +214,6 @@ class BudgetRounds:
                     self._shares.drop(plan.hold)
             else:
                 known = (await self._refresh()).remaining_nano_usd
-
-    def _plan(self, known: int | None) -> _Plan | None:
-        """The next turn of what is leased; `known` remains, where asking for more has failed."""
-        shares = self._shares
-        hold = shares.leased
-        if hold is None:
-            if not shares.waiting:
-                return None
-            hold = shares.lease_hold(self._document_id)
-        available, beyond = hold.available_nano_usd, set[Reserving]()
-        if known is None:
-            self._cushion.follow(shares.asked_calls, shares.asked_nano_usd, self._clock.local())
-            shares.asked_calls = shares.asked_nano_usd = 0
-        else:
-            beyond = self._refuse_what_exceeds(available + max(known, 0))
-        wanted = sum(asking.amount_nano_usd for asking in shares.waiting)
-        if known is None:
-            extra = self._cushion.to_lease(available, wanted, self._state.remaining_nano_usd)
-        else:
-            extra = max(0, wanted - available)
-        shares.low_nano_usd = self._cushion.size // 2
-        is_ending = self._clock.now() >= shares.usable_until - self._lease_seconds / 2
-        if not shares.waiting and hold.sequence == 0:
-            shares.drop(hold)
-            return None
-        if extra or hold.has_to_tell or shares.waiting or (is_ending and hold.leased_nano_usd):
-            self._prepare(hold, extra, if_remains=not beyond)
-            return _Plan(hold, list(shares.waiting), beyond)
-        return None
-
-    def _refuse_what_exceeds(self, nano_usd: int) -> set[Reserving]:
-        """Refuse whose call doesn't fit, each by itself. Returns those that go beyond the budget."""
-        shares, beyond, total = self._shares, set[Reserving](), 0
-        for asking in list(shares.waiting):
-            if total + asking.amount_nano_usd <= nano_usd:
-                total += asking.amount_nano_usd
-            elif asking.enforce:
-                shares.refuse(asking, Refused(self._state))
-            else:
-                beyond.add(asking)
-        return beyond
-
-    def _give(self, plan: _Plan) -> None:
-        shares, hold = self._shares, plan.hold
-        with shares.lock:
-            for asking in plan.waiting:
-                # Another thread may have been faster: then it waits for the next turn.
-                if asking in plan.beyond or hold.available_nano_usd >= asking.amount_nano_usd:
-                    shares.grant(asking, hold, is_within_limit=asking not in plan.beyond)
 
     async def _renew(self) -> None:
         """Say that this process lives, for what it holds."""
@@ -313,13 +253,8 @@ class BudgetRounds:
         return self._state
 
     def _take_in(self, document: Mapping[str, Any]) -> None:
-        state = self._state_of(document)
-        self.snapshot = Snapshot(document["_id"], state, self._clock.local())
+        self.snapshot = Snapshot(document["_id"], self._store.state(document), self._clock.local())
         self._is_changed = False
-
-    def _state_of(self, document: Mapping[str, Any]) -> BudgetState:
-        ends_at = period_end(self._period, self._clock.now())
-        return BudgetState(document["limit"], document["spent"], document["reserved"], ends_at)
 
     @property
     def _snapshot(self) -> Snapshot:
@@ -343,13 +278,6 @@ class BudgetRounds:
             if self.has_to_tell or self._is_changed or (leased is not None and leased.available_nano_usd):
                 return _TICK_SECONDS
             return self._lease_seconds / 4 if shares.holds else None
-
-
-class _Plan(NamedTuple):
-    hold: Hold
-    waiting: list[Reserving]
-    beyond: set[Reserving]
-    """Of those, who go beyond what remains; nothing is enforced for them."""
 
 
 async def _some_at_once(step: Callable[[T], Awaitable[None]], items: Iterable[T]) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import date, timedelta
+from datetime import UTC, date, datetime, timedelta
 from enum import Enum, auto
 from typing import Any, Final
 
@@ -12,8 +12,8 @@ from pipeline.ledger.mongodb.budget_document import Turn
 from pipeline.ledger.mongodb.changes import Change, Document
 from pipeline.ledger.mongodb.connection import Connection, UnavailableError
 from pipeline.ledger.mongodb.hold import Hold
-from pipeline.ledger.periods import day_of
-from pipeline.ledger.protocol import Period
+from pipeline.ledger.periods import day_of, period_end
+from pipeline.ledger.protocol import BudgetState, Period
 
 _COLLECTION: Final = "budget"
 _ATTEMPTS: Final = 20
@@ -34,7 +34,7 @@ class Outcome(Enum):
 
 
 class BudgetStore:
-    """The documents of one budget. Everything but the constructor raises UnavailableError."""
+    """The documents of one budget. What asks the server raises UnavailableError."""
 
     def __init__(self, connection: Connection, period: Period, limit_nano_usd: int) -> None:
         self._connection = connection
@@ -50,6 +50,15 @@ class BudgetStore:
                 return f"month:{day_of(now).isoformat()[:7]}"
             case Period.TOTAL:
                 return "total"
+
+    def state(self, document: Mapping[str, Any]) -> BudgetState:
+        """What the document says. Its period's end is in its name: the time goes on."""
+        begins = document["_id"].partition(":")[2]
+        ends_at: float | None = None
+        if begins:
+            first_day = datetime.fromisoformat(f"{begins}-01"[:10]).replace(tzinfo=UTC)
+            ends_at = period_end(self._period, first_day.timestamp())
+        return BudgetState(document["limit"], document["spent"], document["reserved"], ends_at)
 
     async def ask_time(self) -> None:
         await self._connection.ask_time()

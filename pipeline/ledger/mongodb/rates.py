@@ -154,7 +154,7 @@ class SharedRates:
         """What the parent has taken is the parent's: the child begins with nothing."""
         self._permits.begin()
         self._work.begin()
-        self._rounds.begin()
+        self._rounds.begin_in_child()
         self._permits.lock.release()
 
     def _ask(self, permits: int) -> Taker:

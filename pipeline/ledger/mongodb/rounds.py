@@ -34,10 +34,15 @@ class Rounds:
         self._connection = connection
         self._round_of = round_of
         self._on_unavailable = on_unavailable
-        self.begin()
+        self._inherited: list[object] = []
+        self._begin()
 
-    def begin(self) -> None:
-        """As new; what there was belongs to the process from which this one was forked."""
+    def begin_in_child(self) -> None:
+        """Leave what there is to the process from which this one was forked."""
+        self._inherited.append(self._task)  # kept, or else asyncio would complain of it
+        self._begin()
+
+    def _begin(self) -> None:
         self._lock = threading.Lock()
         self.is_pausing = False
         """The server could not be asked a moment ago: nobody should wait for the next round."""

@@ -48,8 +48,9 @@ class Shares:
         asked_calls, asked_nano_usd: How many have asked for how much since these were last set to 0.
     """
 
-    def __init__(self, connection: Connection, *, leases: bool) -> None:
+    def __init__(self, connection: Connection, *, leases: bool, lease_seconds: float) -> None:
         """With `leases`, calls are served from one hold of this process; without, each has its own."""
+        self.lease_seconds = lease_seconds
         self._connection = connection
         self._now = connection.clock.now
         self._leases = leases
@@ -130,7 +131,8 @@ class Shares:
         if asking in self.waiting:
             self.waiting.remove(asking)
         if not asking.is_withdrawn:
-            self.reserve(asking.reservation_id, asking.amount_nano_usd, hold)
+            if asking.reservation_id not in self._reservations:
+                self.reserve(asking.reservation_id, asking.amount_nano_usd, hold)
             asking.answer(GRANTED if is_within_limit else GRANTED_BEYOND)
 
     def refuse(self, asking: Reserving, answer: Refused) -> None:
@@ -144,20 +146,38 @@ class Shares:
         name = asking.reservation_id
         if not _PLAIN_ID.fullmatch(name):  # it is a field's name on the server
             name = blake2b(name.encode(), digest_size=16).hexdigest()
+        if name in self.holds:  # the same was asked before
+            return self.new_hold(document_id, asking.layer)
         return self._add(Hold(name, document_id, self._layer(asking.layer)))
+
+    def new_hold(self, document_id: str, layer: str) -> Hold:
+        return self._add(Hold(self._new_name(), document_id, self._layer(layer)))
 
     def lease_hold(self, document_id: str) -> Hold:
         """One for the calls of this process from now on."""
-        self.leased = self._add(Hold(self._new_name(), document_id, NO_LAYER))
+        self.leased = self.new_hold(document_id, NO_LAYER)
         self.usable_until = 0.0
         return self.leased
 
     def debtor(self, asking: Reserving, document_id: str) -> Hold:
-        """What a call is served from that can't wait for the server: it will be told."""
+        """What a call is served from that can't wait for the server: it will be told.
+
+        Not under the reservation's id: under that one may have been opened.
+        """
         if not self._leases:
-            # Under another name than the reservation's, which may have been opened.
-            return self._add(Hold(self._new_name(), document_id, self._layer(asking.layer)))
+            return self.new_hold(document_id, asking.layer)
         return self.lease_hold(document_id) if self.leased is None else self.leased
+
+    def prepare(self, hold: Hold, extra_nano_usd: int, *, if_remains: bool, closes: bool = False) -> None:
+        """The hold's next turn is pending from now on."""
+        hold.tell(
+            extra_nano_usd,
+            owner=self._connection.owner,
+            day=self.today(),
+            lease_ends_at=int((self._now() + self.lease_seconds) * 1000),
+            if_remains=if_remains,
+            closes=closes,
+        )
 
     def begin_anew(self, hold: Hold) -> None:
         """It was never opened, and never will be under its name."""

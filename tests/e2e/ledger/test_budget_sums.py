@@ -63,6 +63,8 @@ class Scene:
         name = f"call-{self.calls}"
         answer = ledger.reserve_blocking(name, amount, layer="intake", enforce=enforce)
         if isinstance(answer, Granted):
+            again = ledger.reserve_blocking(name, amount, layer="intake", enforce=enforce)
+            assert isinstance(again, Granted)  # no more than a retry
             self.under_way.append((ledger, name))
         else:
             assert enforce
