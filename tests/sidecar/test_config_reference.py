@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from pipeline.settings import Settings, SettingsError
 from sidecar.config import Config, load
 from sidecar.config.environment import PROVIDERS, SECRETS, VARIABLES, Provider
 from sidecar.config.model import OPTIONS_BY_KIND
@@ -17,15 +18,31 @@ from sidecar.probes.exchange.options import RouteOptions
 ROOT = Path(__file__).parent.parent.parent
 DOCUMENT = (ROOT / "docs" / "configuration.md").read_text()
 ENV_EXAMPLE = (ROOT / ".env.example").read_text()
-PIPELINE_VARIABLES = (
-    "TOKEN_BUDGET_USD",
-    "ENFORCE_TOKEN_BUDGET",
-    "TOKEN_WARN_THRESHOLD",
-    "ENABLE_RATE_LIMITING",
-    "OPENAI_RATE_LIMIT_PER_MIN",
-    "ANTHROPIC_RATE_LIMIT_PER_MIN",
-    "FIRECRAWL_DAILY_LIMIT",
-    "OPENROUTER_MODEL",
+
+
+class Environment(dict[str, str]):
+    """An empty one that notes what it is asked for."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.read: set[str] = set()
+
+    def get(self, key: str, default: Any = None, /) -> Any:
+        self.read.add(key)
+        return default
+
+
+def variables_of_the_pipeline() -> set[str]:
+    environment = Environment()
+    with pytest.raises(SettingsError):
+        Settings.from_environment(environment)
+    return environment.read
+
+
+READ = variables_of_the_pipeline()
+# The `_FILE` beside each secret is explained once, for all of them.
+PIPELINE_VARIABLES = sorted(
+    name for name in READ - set(VARIABLES) if name.removesuffix("_FILE") not in READ - {name}
 )
 
 
