@@ -25,11 +25,13 @@ LIMITS = {
     "TOKEN_BUDGET_USD": "100",
     "TOKEN_BUDGET_PERIOD": "day",
     "FIRECRAWL_DAILY_LIMIT": "600",
-    "OPENROUTER_RATE_LIMIT_PER_MIN": "100",
+    "OPENROUTER_RATE_LIMIT_PER_MIN": "1000",
 }
 
 FAULTS: tuple[tuple[float, str, dict[str, Any]], ...] = (
     # seconds after the start, stand-in, fault
+    # A provider that says when to come again makes the calls after it wait for a permit.
+    (10, "openrouter", {"mode": "rate_limit", "retry_after_seconds": 3, "remaining": 3}),
     (30, "openrouter", {"mode": "fail", "status": 500}),
     (30, "firecrawl", {"mode": "rate_limit"}),
     (30, "anthropic", {"mode": "slow", "delay_seconds": 1.5}),

@@ -14,7 +14,8 @@ import yaml
 from dashboards.alerts import ALERTS
 from dashboards.generate import GENERATED, RULES
 from tests.e2e.conftest import Program
-from tests.e2e.dashboards.rule_cases import CASES, Case, Series
+from tests.e2e.dashboards.rule_cases import CASES, Case
+from tests.e2e.dashboards.rule_series import Series
 from tests.e2e.servers.process import REPOSITORY
 
 RULE_FILE = Path(GENERATED) / RULES

@@ -1,0 +1,99 @@
+"""Series as a sidecar exports them, for rule tests: values in promtool's notation, one a minute.
+
+Names are written out, not taken from the definitions: what is tested must not write its own test.
+"""
+
+from __future__ import annotations
+
+Series = dict[str, str]
+
+TARGET = 'job="sidecar",instance="worker-1:9747"'
+DAY_SECONDS = 86_400
+CALLS = "pipeline_call_duration_seconds"
+
+
+def probe(values: str, *, critical: str = "false", dependency: str = "pdf_service") -> Series:
+    return {
+        f'probe_success{{{TARGET},dependency="{dependency}",kind="http"}}': values,
+        f'dependency_info{{{TARGET},dependency="{dependency}",kind="http",critical="{critical}"}}': "1x300",
+    }
+
+
+def second_sidecar(values: str) -> Series:
+    return {
+        'probe_success{job="sidecar",instance="worker-2:9747",dependency="pdf_service",kind="http"}': values
+    }
+
+
+def breaker(*, opened: str, half_open: str = "0x300", closed: str = "4x300") -> Series:
+    name = f'circuit_breaker_state{{{TARGET},dependency="pdf_service",state='
+    return {f'{name}"open"}}': opened, f'{name}"half_open"}}': half_open, f'{name}"closed"}}': closed}
+
+
+def calls_succeed(values: str) -> Series:
+    return {
+        f'pipeline_calls_total{{{TARGET},layer="publish",dependency="pdf_service",outcome="success"}}': values
+    }
+
+
+def layer(*, failed: str, succeeded: str) -> Series:
+    name = f'pipeline_layer_runs_total{{{TARGET},layer="pain_points",outcome='
+    return {f'{name}"failed"}}': failed, f'{name}"succeeded"}}': succeeded}
+
+
+def jobs(*, running: str, last_progress: str) -> Series:
+    return {
+        f"pipeline_jobs_in_progress{{{TARGET}}}": running,
+        f"pipeline_last_progress_timestamp_seconds{{{TARGET}}}": last_progress,
+    }
+
+
+def calls(*, fast: str, every: str) -> Series:
+    return {
+        f'{CALLS}_bucket{{{TARGET},layer="pain_points",dependency="openrouter",le="20.48"}}': fast,
+        f'{CALLS}_count{{{TARGET},layer="pain_points",dependency="openrouter"}}': every,
+    }
+
+
+def budget(*, spent: str, limit: str = "100x600", ends: str | None = None) -> Series:
+    series = {
+        f"pipeline_budget_spent_usd{{{TARGET}}}": spent,
+        f"pipeline_budget_limit_usd{{{TARGET}}}": limit,
+        f"pipeline_budget_warn_ratio{{{TARGET}}}": "0.8x600",
+    }
+    return series | (
+        {} if ends is None else {f"pipeline_budget_period_end_timestamp_seconds{{{TARGET}}}": ends}
+    )
+
+
+def permits(remaining: str) -> Series:
+    labels = f'{TARGET},dependency="firecrawl",window="day"'
+    return {
+        f"pipeline_rate_limit_limit{{{labels}}}": "600x300",
+        f"pipeline_rate_limit_remaining{{{labels}}}": remaining,
+    }
+
+
+def certificate(days_left: float) -> Series:
+    """The time stands still at 0 when the series begin: expiry in so many days from then."""
+    name = f'probe_ssl_earliest_cert_expiry{{{TARGET},dependency="search"}}'
+    return {name: f"{days_left * DAY_SECONDS:.0f}x300"}
+
+
+def quota(values: str) -> Series:
+    return {f'dependency_quota_remaining{{{TARGET},dependency="firecrawl",unit="credits"}}': values}
+
+
+def last_run(values: str) -> Series:
+    return {
+        f'probe_last_run_timestamp_seconds{{{TARGET},dependency="search"}}': values,
+        f'probe_interval_seconds{{{TARGET},dependency="search"}}': "60x300",
+    }
+
+
+def set_aside(values: str) -> Series:
+    return {f"sidecar_spool_quarantined_files_total{{{TARGET}}}": values}
+
+
+def unreadable(values: str) -> Series:
+    return {f"sidecar_spool_unreadable_files{{{TARGET}}}": values}
