@@ -10,10 +10,17 @@ from pathlib import Path
 from typing import Final
 
 from dashboards.alerts import GROUPS
-from dashboards.catalogue import DASHBOARDS
+from dashboards.budget_and_limits import BUDGET_AND_LIMITS
+from dashboards.calls_and_breakers import CALLS_AND_BREAKERS
+from dashboards.dependencies import DEPENDENCIES
 from dashboards.mend import mended
+from dashboards.overview import OVERVIEW
+from dashboards.pipeline import PIPELINE
 from dashboards.rules import RUNBOOKS, rules_yaml
 from dashboards.schema import problems
+from dashboards.sidecar import SIDECAR
+
+DASHBOARDS: Final = (OVERVIEW, DEPENDENCIES, CALLS_AND_BREAKERS, PIPELINE, BUDGET_AND_LIMITS, SIDECAR)
 
 GENERATED: Final = Path(__file__).with_name("generated")
 RULES: Final = "rules.yml"

@@ -8,8 +8,7 @@ import pytest
 import pipeline.metrics
 import sidecar.metrics
 from dashboards.boards import TAG, Uid
-from dashboards.catalogue import DASHBOARDS
-from dashboards.generate import GENERATED, generated, main
+from dashboards.generate import DASHBOARDS, GENERATED, generated, main
 from dashboards.schema import problems
 from tests.dashboards.test_rules import DEFINED, PROMETHEUS_OWN, metrics_in
 
