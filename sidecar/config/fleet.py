@@ -22,7 +22,7 @@ _MAX_LABEL_CHARS: Final = 256
 def _member(text: str) -> str:
     if not _MEMBER.fullmatch(text):
         raise ValueError(
-            f"{shown(text)} is not a sidecar's name; use letters, digits, -, . and :, such as host-1"
+            f"{shown(text)} is not a sidecar's name; use letters, digits, -, _, . and :, such as host-1"
         )
     return text
 
