@@ -120,6 +120,17 @@ def read_content(fd: int, scratch: Scratch, likely_used: int = FIRST_BYTES) -> C
     return Content(used, data, status.st_mtime_ns)
 
 
+def read_again(fd: int, scratch: Scratch, used: int) -> memoryview | None:
+    """Read a file of which so many bytes were used, and still should be; None if that is not so."""
+    data = scratch.of(used)
+    try:
+        if os.preadv(fd, (data[:used],), 0) == used and LENGTH.unpack_from(data)[0] == used:
+            return data
+    except OSError:
+        pass
+    return None
+
+
 def generation(fd: int) -> bytes | None:
     """What tells the file from one that had its inode before; None where the file system does not say."""
     try:

@@ -8,7 +8,15 @@ from pathlib import Path
 from typing import Final
 
 from sidecar.spool.columns import EMPTY, columns_of
-from sidecar.spool.content import FIRST_BYTES, Descriptors, Scratch, generation, open_file, read_content
+from sidecar.spool.content import (
+    FIRST_BYTES,
+    Descriptors,
+    Scratch,
+    generation,
+    open_file,
+    read_again,
+    read_content,
+)
 from sidecar.spool.errors import BadFileError
 from sidecar.spool.files import FileName, MetricFile, metric_file
 from sidecar.spool.merge import Kind, Layout
@@ -16,6 +24,9 @@ from sidecar.spool.rules import Row, rule_of
 
 _CLOCK_TICK_NS: Final = 50_000_000
 """More than the kernel takes to give a later change a later time."""
+
+_TRUSTED_FOR: Final = 3
+"""Readings after one that looked closely: somebody who writes over the keys does not move the values."""
 
 
 class FollowedFile:
@@ -26,7 +37,6 @@ class FollowedFile:
         self.name = name
         self.kind = Kind(name.type, name.mode)
         self.layout = Layout(EMPTY, self.kind.worker_in_labels(name.worker))
-        self.was_read = False
         rule = rule_of(name.mode)
         self._rows = rule.rows_of_merged if is_merged else rule.rows
         self._stamped = is_merged or rule.stamped
@@ -35,7 +45,8 @@ class FollowedFile:
         """One for each value where they count, else none."""
         self._fd: int | None = None
         self._generation: bytes | None = None
-        self._used = FIRST_BYTES
+        self._used = 0
+        self._trusted_for = 0
         self._modified_ns = 0
         self._checked_ns = 0
 
@@ -67,6 +78,11 @@ class FollowedFile:
         if self._fd is not None:
             os.close(self._fd)
 
+    @property
+    def was_read(self) -> bool:
+        """Whether it ever was as it should be."""
+        return self._used > 0
+
     def rows(self) -> list[Row]:
         """What it contributes to what is merged."""
         return self._rows(self._values, self._timestamps)
@@ -78,9 +94,24 @@ class FollowedFile:
         )
 
     def _read(self, fd: int, scratch: Scratch) -> None:
-        used, data, modified_ns = read_content(fd, scratch, self._used)
-        # Writes through a mapping, which is how values change, move the time of modification seldom or
-        # never. When it has moved, what was parsed before is looked at again.
+        data = read_again(fd, scratch, self._used) if self._trusted_for else None
+        if data is None:
+            self._trusted_for = 0
+            data = self._look_closely(fd, scratch)
+            self._trusted_for = _TRUSTED_FOR
+        else:
+            self._trusted_for -= 1
+        columns = self.layout.columns
+        self._values = columns.values(data)
+        if self._stamped:
+            self._timestamps = columns.timestamps(data)
+
+    def _look_closely(self, fd: int, scratch: Scratch) -> memoryview:
+        """Read the file, and see what has become of its keys if they may have changed.
+
+        Writes through a mapping, which is how values change, move the time of modification seldom or never.
+        """
+        used, data, modified_ns = read_content(fd, scratch, self._used or FIRST_BYTES)
         if (
             used != self._used
             or modified_ns != self._modified_ns
@@ -89,11 +120,7 @@ class FollowedFile:
             now_ns = time.time_ns()
             self._check(fd, data, used)
             self._modified_ns, self._checked_ns, self._used = modified_ns, now_ns, used
-        columns = self.layout.columns
-        self._values = columns.values(data)
-        if self._stamped:
-            self._timestamps = columns.timestamps(data)
-        self.was_read = True
+        return data
 
     def _check(self, fd: int, data: memoryview, used: int) -> None:
         """See that the keys are those that were parsed before, and parse what was appended."""

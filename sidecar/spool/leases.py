@@ -11,6 +11,8 @@ import os
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
+from threading import Lock
+from typing import Final
 
 from sidecar.spool.layout import LEASE_SUFFIX
 
@@ -37,19 +39,30 @@ class Leases:
         return cls(frozenset(held[True]), frozenset(held[False]))
 
 
+_MAX_KEPT_OPEN: Final = 256
+_kept_open: dict[str, int] = {}
+"""Leases that were held when they were last looked at; to open one costs more than to look at it."""
+_looking = Lock()
+
+
 def _is_held(lease: str) -> bool:
-    try:
-        fd = os.open(lease, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
-    except FileNotFoundError:
-        return False
-    except OSError:
-        return True  # not known to be dead: too many files are open, or it is not ours to read
-    try:
-        # Shared, so that two sidecars that look at once don't take each other for the worker.
-        fcntl.flock(fd, fcntl.LOCK_SH | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return True
-    else:
-        return False
-    finally:
+    with _looking:
+        fd = _kept_open.pop(lease, None)
+        if fd is None:
+            try:
+                fd = os.open(lease, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+            except FileNotFoundError:
+                return False
+            except OSError:
+                return True  # not known to be dead: too many files are open, or it is not ours to read
+        try:
+            # Shared, so that two sidecars that look at once don't take each other for the worker.
+            fcntl.flock(fd, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        except BlockingIOError:
+            if len(_kept_open) < _MAX_KEPT_OPEN:
+                _kept_open[lease] = fd
+            else:
+                os.close(fd)
+            return True
         os.close(fd)
+        return False
