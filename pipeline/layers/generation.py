@@ -189,8 +189,7 @@ class _Checker:
                 yield f"{where}.{place}: {problem}"
 
     def _foreign(self, text: str) -> list[str]:
-        about = self._about_company
-        return foreign(text, numbers_of=about, names_of=f"{about}\n{self._candidate.name}", degrees_of=about)
+        return foreign(text, self._about_company, names=self._candidate.name)
 
 
 GENERATION: Final = Layer("generation", dependencies=language_models.NAMES, result=Generation, run=_generate)

@@ -3,7 +3,8 @@ from __future__ import annotations
 import pytest
 
 from pipeline.layers.candidate import Candidate
-from pipeline.layers.grounding import numbers, uncopied, ungrounded_claim
+from pipeline.layers.facts import facts_of
+from pipeline.layers.grounding import uncopied, ungrounded_claim
 
 CV = Candidate.parse(
     """# Ada Byron
@@ -126,4 +127,4 @@ def test_employers_periods_and_degrees_are_copied(
     ],
 )
 def test_numbers_are_compared_without_separators(text: str, found: set[str]) -> None:
-    assert numbers(text) == found
+    assert facts_of(text).numbers == found
