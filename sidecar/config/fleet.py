@@ -9,13 +9,19 @@ from typing import Annotated, Final, Self
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, PlainSerializer, model_validator
 
+from pipeline.metrics import METRICS as WORKERS_METRICS
 from sidecar.config.errors import shown
+from sidecar.metrics import METRICS as OWN_METRICS
 from sidecar.probes.address import AddressText
 
 _MAX_SIDECARS: Final = 1_000
 _MEMBER: Final = re.compile(r"[A-Za-z0-9]([A-Za-z0-9._:-]{0,251}[A-Za-z0-9])?")
 _LABEL: Final = re.compile(r"[a-zA-Z_][a-zA-Z0-9_]{0,63}")
-_LABELS_OF_PROMETHEUS: Final = frozenset({"job", "instance", "dependency"})
+_TAKEN_LABELS: Final = frozenset(
+    {"job", "instance", "le"}
+    | {label.name for definition in (*OWN_METRICS, *WORKERS_METRICS) for label in definition.labels}
+)
+"""As labels of a target they would displace those of the metrics, to `exported_…`."""
 _MAX_LABEL_CHARS: Final = 256
 
 
@@ -40,7 +46,7 @@ def _labels(labels: Mapping[str, str]) -> Mapping[str, str]:
             raise ValueError(
                 f"{shown(name)} is not a label's name; use letters, digits and _, such as region"
             )
-        if name in _LABELS_OF_PROMETHEUS:
+        if name in _TAKEN_LABELS:
             raise ValueError(f"{name} is a label of Prometheus or of the metrics; choose another name")
         if len(value) > _MAX_LABEL_CHARS or not value.isprintable():
             raise ValueError(
