@@ -99,7 +99,8 @@ def _options(arguments: argparse.Namespace) -> RunOptions:
         collection=arguments.from_mongodb,
         output=arguments.output,
         concurrency=arguments.concurrency,
-        again=arguments.again or arguments.every is not None,
+        # A record of a collection says itself whether it is done.
+        again=arguments.again or (arguments.every is not None and arguments.from_mongodb is None),
         every_seconds=arguments.every,
         dask_address=arguments.dask,
     )
@@ -115,6 +116,8 @@ def _check_sources(options: RunOptions) -> None:
     if options.collection is not None:
         if options.paths:
             raise UsageError("PATH: there are paths and --from-mongodb; give one of them")
+        if options.again:
+            raise UsageError("--again: is for paths; to run a record anew, unset its field pipeline_job")
         return
     if not options.paths:
         raise UsageError("PATH: there is none; name a posting, a directory of postings, - or --from-mongodb")

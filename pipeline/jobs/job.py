@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, Final, Protocol, TypeVar
 
 if TYPE_CHECKING:
     from pydantic import BaseModel
+
+_QUESTION_CHARS: Final = 32
 
 R = TypeVar("R", bound="BaseModel")
 
@@ -20,9 +23,9 @@ class JobError(Exception):
 class Answers(Protocol):
     """Answers that a job has paid for and not yet made a result of; they outlive the process."""
 
-    def recall(self, key: str) -> str | None: ...
+    def recall(self, question: str) -> str | None: ...
 
-    def record(self, key: str, answer: str) -> None: ...
+    def record(self, question: str, answer: str) -> None: ...
 
 
 @dataclass(slots=True, kw_only=True)
@@ -82,8 +85,9 @@ class Job:
         """
         if self.answers is None:
             return await ask()
-        answer = self.answers.recall(key)
+        question = hashlib.sha256(key.encode("utf-8", "surrogatepass")).hexdigest()[:_QUESTION_CHARS]
+        answer = self.answers.recall(question)
         if answer is None:
             answer = await ask()
-            self.answers.record(key, answer)
+            self.answers.record(question, answer)
         return answer

@@ -7,7 +7,6 @@ Nothing is forced onto the disk: after a power cut, as opposed to a kill, the la
 from __future__ import annotations
 
 import fcntl
-import hashlib
 import json
 import logging
 import os
@@ -25,7 +24,6 @@ log = logging.getLogger(__name__)
 
 DIRECTORY: Final = ".jobs"
 MAX_JOURNAL_BYTES: Final = 64 * 1024 * 1024
-_KEY_CHARS: Final = 32
 
 
 class JobTakenError(Exception):
@@ -160,13 +158,12 @@ class Journal:
         self._append(f'{rest[:-1]}, "result": {result}}}')
         self._answers.clear()
 
-    def recall(self, key: str) -> str | None:
-        return self._answers.get(_digest(key))
+    def recall(self, question: str) -> str | None:
+        return self._answers.get(question)
 
-    def record(self, key: str, answer: str) -> None:
-        digest = _digest(key)
-        self._answers[digest] = answer
-        self._append(json.dumps({"answer": digest, "text": answer, "spent_usd": self.spent_usd_by_layer}))
+    def record(self, question: str, answer: str) -> None:
+        self._answers[question] = answer
+        self._append(json.dumps({"answer": question, "text": answer, "spent_usd": self.spent_usd_by_layer}))
 
     def forget_answers(self) -> None:
         """Whoever comes next asks again."""
@@ -228,7 +225,3 @@ class Journal:
                 del self._layers[name]
         self._layers[entry["layer"]] = {key: entry[key] for key in ("files", "degradations", "result")}
         self._answers.clear()
-
-
-def _digest(key: str) -> str:
-    return hashlib.sha256(key.encode("utf-8", "surrogatepass")).hexdigest()[:_KEY_CHARS]
