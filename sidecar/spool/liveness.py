@@ -67,9 +67,10 @@ class Liveness:
         Raises:
             OSError: the spool cannot be written.
         """
+        leases = Leases.of(self._directory)
+        # Listed after that: who is dead makes no file any more. Who has only begun has a lease by now.
         with os.scandir(self._directory) as entries:
             inodes = {entry.name: entry.inode() for entry in entries}
-        leases = Leases.among(self._directory, inodes)
         foreign = []
         dead = []
         device = self._directory.stat().st_dev
@@ -80,7 +81,7 @@ class Liveness:
                 continue
             if parsed.worker in leases.dead:
                 dead.append(name)
-            elif parsed.worker not in leases.living:
+            elif f"{parsed.worker}{LEASE_SUFFIX}" not in inodes:
                 foreign.append(ForeignFile(self._directory / name, parsed, (device, inodes[name])))
         dead += self._dead_among(foreign)
         if dead:
@@ -90,10 +91,11 @@ class Liveness:
             # Durable before they are merged: or else a loss of power could bring them back beside the sum.
             sync_directory(self._directory / DEAD)
             sync_directory(self._directory)
+        self._remove_unfinished(inodes, leases)
+        # Last: without its lease nobody knows whose the rest was.
         for worker in leases.dead:
             (self._directory / f"{worker}{LEASE_SUFFIX}").unlink(missing_ok=True)
             self._step("remove lease")
-        self._remove_unfinished(inodes, leases)
         return moved
 
     def _dead_among(self, foreign: list[ForeignFile]) -> list[str]:

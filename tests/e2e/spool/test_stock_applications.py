@@ -133,7 +133,8 @@ def test_a_multiprocessing_application_is_served_and_compacted(tmp_path: Path, s
         # The first process of the application lives on, and never counted.
         assert values["running"] == 0
         assert len([series for series in values if series.startswith("of_each")]) == 1
-    values = scraper.wait_for(lambda _: not list((tmp_path / "spool").glob("*.db")))
+    scraper.wait_for(lambda _: not list((tmp_path / "spool").glob("*.db")))
+    values = scraper.values()
     assert {series: value for series, value in values.items() if series.startswith("calls")} == {
         f"calls_total worker {number}": number for number in range(1, 5)
     }

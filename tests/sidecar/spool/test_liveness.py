@@ -3,7 +3,10 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+import pytest
+
 from sidecar.spool.holders import Holders
+from sidecar.spool.leases import Leases
 from sidecar.spool.upkeep import Upkeep
 from tests.sidecar.spool.spools import counter, dead_worker, living_worker, total, write
 
@@ -50,6 +53,27 @@ def test_a_worker_lives_while_it_holds_its_lease(tmp_path: Path) -> None:
     assert world.after(0) == 1
     assert list(tmp_path.glob("*.lease")) == []
     assert total(tmp_path) == 1
+
+
+def test_a_worker_that_dies_during_the_look_leaves_nothing_behind_without_its_lease(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    world = World(tmp_path)
+    lease = living_worker(tmp_path, "w", counter(1))
+    of = Leases.of
+
+    def and_meanwhile(directory: Path) -> Leases:
+        write(tmp_path / "histogram_w.db", counter(2))
+        os.close(lease)
+        return of(directory)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Leases, "of", and_meanwhile)
+        assert world.after(0) == 2
+    assert {path.name for path in tmp_path.iterdir() if path.is_file()} == {
+        "compacted.json",
+        "compaction.lock",
+    }
 
 
 def test_a_foreign_file_is_the_deads_once_who_held_it_holds_it_no_more(tmp_path: Path) -> None:
