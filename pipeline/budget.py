@@ -13,31 +13,35 @@ import threading
 import time
 from collections import deque
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager, suppress
-from contextvars import ContextVar
-from typing import Final
+from contextlib import asynccontextmanager
+from typing import Final, Protocol
 
-from pipeline import metrics
+from pipeline.budget_series import BudgetSeries
+from pipeline.envelope import Envelope, current_envelope
+from pipeline.forks import ForkGuard
 from pipeline.gates import Call, Pass
 from pipeline.ledger.protocol import (
-    MAX_AMOUNT_NANO_USD,
-    NANO_USD_PER_USD,
     BudgetLedger,
     BudgetState,
     Granted,
     LedgerError,
     Refused,
+    to_nano_usd,
+    to_usd,
 )
 from pipeline.meter import Meter
 from pipeline.metrics import NO_LAYER, BudgetDecision
 from pipeline.prices import CEILING_USD_PER_CALL
 from pipeline.rejections import BudgetExceededError, BudgetUnavailableError
-from pipeline.series import Gauge
 from pipeline.unanswered import charge_unanswered
 
 log = logging.getLogger(__name__)
 
 _NEVER_WARNED: Final = -1.0
+
+
+class _Tell(Protocol):
+    def __call__(self, reservation_id: str, actual_nano_usd: int, /, *, layer: str) -> None: ...
 
 
 class Budget:
@@ -68,14 +72,16 @@ class Budget:
         self._clock = clock
         self._ids = _ReservationIds()
         self._warned_of: float | None = _NEVER_WARNED
-        self._series = _BudgetSeries(meter, warn_ratio)
-        self._untold: deque[tuple[str, int, str]] = deque()
+        self._series = BudgetSeries(meter, warn_ratio)
+        self._untold: deque[tuple[_Tell, str, int, str]] = deque()
+        self._telling = threading.Lock()
         self._known = ledger.state()
         self.refresh()
+        _fork_guard.add(self)
 
     def enter(self, call: Call) -> Pass:
         amount = self._amount(call)
-        envelope = _envelope.get()
+        envelope = current_envelope.get()
         if envelope is not None and envelope.draw(self, amount):
             self._series.decisions[BudgetDecision.ALLOWED].tick()
             return _Held(self, envelope.reservation_id, amount, envelope)
@@ -89,7 +95,7 @@ class Budget:
 
     async def enter_async(self, call: Call) -> Pass:
         amount = self._amount(call)
-        envelope = _envelope.get()
+        envelope = current_envelope.get()
         if envelope is not None and envelope.draw(self, amount):
             self._series.decisions[BudgetDecision.ALLOWED].tick()
             return _Held(self, envelope.reservation_id, amount, envelope)
@@ -118,29 +124,26 @@ class Budget:
                 reservation_id, nano_usd, layer=NO_LAYER, enforce=self._enforce
             )
         self._judge(answer, reservation_id, nano_usd, "the job")
-        envelope = _Envelope(self, reservation_id, nano_usd)
-        token = _envelope.set(envelope)
+        envelope = Envelope(self, reservation_id, nano_usd)
+        token = current_envelope.set(envelope)
         try:
             yield
         finally:
-            _envelope.reset(token)
+            current_envelope.reset(token)
             if envelope.close():
                 self.settle(reservation_id, 0, NO_LAYER)
 
     def settle(self, reservation_id: str, actual_nano_usd: int, layer: str) -> None:
-        self._untold.append((reservation_id, actual_nano_usd, layer))
-        self.refresh()
+        self._tell(self._ledger.settle, reservation_id, actual_nano_usd, layer)
 
     def spend(self, reservation_id: str, actual_nano_usd: int, layer: str) -> None:
-        self._ledger.spend(reservation_id, actual_nano_usd, layer=layer)
-        self.refresh()
+        self._tell(self._ledger.spend, reservation_id, actual_nano_usd, layer)
 
     def refresh(self) -> None:
         """Show the ledger's state, and warn if it is time to; after each change, and now and then."""
         try:
-            with suppress(IndexError):  # another thread may take the last one
-                while self._untold:
-                    self._tell(self._untold.popleft())
+            if self._untold:
+                self._tell_the_rest()
             self._known = state = self._ledger.state()
         except LedgerError as error:
             log.warning("budget.unavailable reason=%s", error.strerror)
@@ -156,14 +159,39 @@ class Budget:
             if is_ours:
                 log.warning("budget.warning %s", self._described(state))
 
-    def _tell(self, settlement: tuple[str, int, str]) -> None:
-        """Tell the ledger; one that can't be told now is told with the next."""
-        reservation_id, actual_nano_usd, layer = settlement
+    def _tell(self, tell: _Tell, reservation_id: str, actual_nano_usd: int, layer: str) -> None:
+        """Tell the ledger what a call has cost; what can't be told is told with the next, in order."""
+        if self._untold:
+            self._untold.append((tell, reservation_id, actual_nano_usd, layer))
+        else:
+            try:
+                tell(reservation_id, actual_nano_usd, layer=layer)
+            except LedgerError:
+                self._untold.append((tell, reservation_id, actual_nano_usd, layer))
+        self.refresh()
+
+    def _tell_the_rest(self) -> None:
+        # Whoever finds another at it goes on: nobody waits for this lock, not a fork either.
+        if not self._telling.acquire(blocking=False):
+            return
         try:
-            self._ledger.settle(reservation_id, actual_nano_usd, layer=layer)
-        except LedgerError:
-            self._untold.append(settlement)
-            raise
+            while self._untold:
+                tell, reservation_id, actual_nano_usd, layer = self._untold[0]
+                tell(reservation_id, actual_nano_usd, layer=layer)
+                self._untold.popleft()
+        finally:
+            self._telling.release()
+
+    def before_fork(self) -> None:
+        """Nothing to wait for."""
+
+    def after_fork_in_parent(self) -> None:
+        """Nothing has changed."""
+
+    def after_fork_in_child(self) -> None:
+        """The parent tells what its calls have cost."""
+        self._untold.clear()
+        self._telling = threading.Lock()
 
     def _ask(self, reservation_id: str, amount: int, layer: str) -> Granted | Refused | None:
         try:
@@ -217,7 +245,7 @@ class _Held:
     __slots__ = ("_amount", "_budget", "_envelope", "_reservation_id")
 
     def __init__(
-        self, budget: Budget, reservation_id: str, amount: int, envelope: _Envelope | None = None
+        self, budget: Budget, reservation_id: str, amount: int, envelope: Envelope | None = None
     ) -> None:
         self._budget = budget
         self._reservation_id = reservation_id
@@ -242,83 +270,6 @@ class _Held:
             self._budget.settle(self._reservation_id, 0, layer)
 
 
-class _Envelope:
-    """What is held for a whole job, and how much of it no call has drawn."""
-
-    def __init__(self, budget: Budget, reservation_id: str, amount: int) -> None:
-        self.reservation_id = reservation_id
-        self._budget = budget
-        self._free = amount
-        self._under_way = 0
-        self._closed = False
-        self._lock = threading.Lock()
-        self._pid = os.getpid()
-
-    def draw(self, budget: Budget, amount: int) -> bool:
-        """Take it, if there is so much. In a forked child the job's money is the parent's."""
-        with self._lock:
-            fits = (
-                budget is self._budget
-                and not self._closed
-                and amount <= self._free
-                and os.getpid() == self._pid
-            )
-            if fits:
-                self._free -= amount
-                self._under_way += 1
-            return fits
-
-    def put_back(self, drawn: int, actual: int) -> bool:
-        """The call has ended. Returns whether it was the last one of a job that has ended before it."""
-        with self._lock:
-            self._free = max(0, self._free + drawn - actual)
-            self._under_way -= 1
-            return self._closed and not self._under_way
-
-    def close(self) -> bool:
-        """Returns whether nothing is under way any more."""
-        with self._lock:
-            self._closed = True
-            return not self._under_way
-
-
-_envelope: ContextVar[_Envelope | None] = ContextVar("envelope", default=None)
-
-
-class _BudgetSeries:
-    """The budget's series, looked up once."""
-
-    def __init__(self, meter: Meter, warn_ratio: float) -> None:
-        self.decisions = {
-            decision: meter.counter(metrics.PIPELINE_BUDGET_DECISIONS, decision.value)
-            for decision in BudgetDecision
-        }
-        self._meter = meter
-        self._spent = meter.gauge(metrics.PIPELINE_BUDGET_SPENT)
-        self._reserved = meter.gauge(metrics.PIPELINE_BUDGET_RESERVED)
-        self._limit = meter.gauge(metrics.PIPELINE_BUDGET_LIMIT)
-        self._warn = meter.gauge(metrics.PIPELINE_BUDGET_WARN_RATIO)
-        self._warn_ratio = warn_ratio
-        self._period_end: Gauge | None = None
-
-    def show(self, state: BudgetState) -> None:
-        if not state.is_known:
-            return
-        self._spent.set(state.spent_nano_usd / NANO_USD_PER_USD)
-        self._reserved.set(state.reserved_nano_usd / NANO_USD_PER_USD)
-        _set_if_changed(self._limit, state.limit_nano_usd / NANO_USD_PER_USD)
-        _set_if_changed(self._warn, self._warn_ratio)
-        if state.resets_at is not None:
-            if self._period_end is None:
-                self._period_end = self._meter.gauge(metrics.PIPELINE_BUDGET_PERIOD_END)
-            _set_if_changed(self._period_end, state.resets_at)
-
-
-def _set_if_changed(gauge: Gauge, value: float) -> None:
-    if gauge.value != value:  # as it is after a fork too
-        gauge.set(value)
-
-
 class _ReservationIds:
     """Never used twice, in this process or another."""
 
@@ -334,12 +285,4 @@ class _ReservationIds:
         return f"{self._prefix}-{next(self._numbers):x}"
 
 
-def to_nano_usd(usd: float) -> int:
-    """The nearest whole nano-USD, within what a ledger takes; nothing for what is no amount."""
-    if not usd > 0:
-        return 0
-    return round(min(usd, to_usd(MAX_AMOUNT_NANO_USD)) * NANO_USD_PER_USD)
-
-
-def to_usd(nano_usd: int) -> float:
-    return nano_usd / NANO_USD_PER_USD
+_fork_guard = ForkGuard()

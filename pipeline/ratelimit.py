@@ -6,6 +6,7 @@ import asyncio
 import logging
 import time
 from collections.abc import Awaitable, Callable, Mapping
+from contextlib import suppress
 from typing import Final
 
 from pipeline import metrics
@@ -95,7 +96,8 @@ class RateLimit:
             self._ledger.pause(seconds)
 
     def give_back(self, taken: Taken) -> None:
-        self._ledger.give_back(taken)
+        with suppress(LedgerError):  # they stay taken, which is no harm
+            self._ledger.give_back(taken)
         self.refresh()
 
     def settle(self, call: Call) -> None:

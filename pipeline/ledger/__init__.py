@@ -17,6 +17,8 @@ from pipeline.ledger.protocol import (
     Spent,
     Taken,
     Wait,
+    to_nano_usd,
+    to_usd,
 )
 from pipeline.ledger.settings import LedgerSettings
 
@@ -34,4 +36,6 @@ __all__ = [
     "Spent",
     "Taken",
     "Wait",
+    "to_nano_usd",
+    "to_usd",
 ]

@@ -140,6 +140,8 @@ class FileCells:
             self._depth += 1
             return True
         try:
+            if self._fd < 0:
+                raise LedgerError(errno.EBADF, f"{self.path}: is closed; open it again")  # noqa: TRY301
             _lock_file(self._fd, self.path)
         except BaseException:
             self._lock.release()

@@ -17,6 +17,7 @@ _CELLS_PER_NAME: Final = 5
 _NAME_BYTES: Final = _CELLS_PER_NAME * 8
 _CELLS_PER_DAY: Final = 1 + MAX_LAYERS
 _NAMES: Final = MAX_LAYERS * _CELLS_PER_NAME
+_MOST: Final = 1 << 62
 SIZE: Final = _NAMES + MAX_DAYS * _CELLS_PER_DAY
 
 
@@ -38,7 +39,9 @@ class History:
             for cell in range(row + 1, row + _CELLS_PER_DAY):
                 values[cell] = 0
             values[row] = ordinal
-        values[row + 1 + self._column(layer)] += spent_nano_usd
+        cell = row + 1 + self._column(layer)
+        # In a file of somebody else's making it may be anything; here it is never too much for an int64.
+        values[cell] = min(max(values[cell], 0) + spent_nano_usd, _MOST)
 
     def rows(self) -> list[Spent]:
         """Oldest first; nothing where nothing was spent."""

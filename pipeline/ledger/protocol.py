@@ -24,6 +24,17 @@ MAX_PAUSE_SECONDS: Final = 3600.0
 """A provider that asks for more is asked again after an hour."""
 
 
+def to_nano_usd(usd: float) -> int:
+    """The nearest whole nano-USD, within what a ledger takes; nothing for what is no amount."""
+    if not usd > 0:
+        return 0
+    return round(min(usd, to_usd(MAX_AMOUNT_NANO_USD)) * NANO_USD_PER_USD)
+
+
+def to_usd(nano_usd: int) -> float:
+    return nano_usd / NANO_USD_PER_USD
+
+
 class LedgerError(OSError):
     """A ledger can't be opened; `strerror` is one line that names the ledger and the remedy."""
 

@@ -8,8 +8,8 @@ from typing import Any
 from prometheus_client import CollectorRegistry
 
 from pipeline import Charge, Dependency, Meter
-from pipeline.budget import Budget, to_nano_usd
-from pipeline.ledger import Period, RateLedger
+from pipeline.budget import Budget
+from pipeline.ledger import Period, RateLedger, to_nano_usd
 from pipeline.ledger.local_budget import LocalBudget
 from pipeline.metrics import PriceSource
 from pipeline.ratelimit import RateLimit
@@ -30,12 +30,15 @@ class Limited:
         rates: RateLedger | None = None,
         max_wait_seconds: float = 0.0,
         clock: Clock | None = None,
+        ledger: LocalBudget | None = None,
         **options: Any,
     ) -> None:
         self.wall_clock = Clock(NOON)
         self.clock = Clock() if clock is None else clock
         self.meter = Meter()
-        self.ledger = LocalBudget(to_nano_usd(limit_usd), period, clock=self.wall_clock)
+        if ledger is None:
+            ledger = LocalBudget(to_nano_usd(limit_usd), period, clock=self.wall_clock)
+        self.ledger = ledger
         self.budget = Budget(self.ledger, self.meter, enforce=enforce, clock=self.wall_clock)
         self.rate_limit = (
             None

@@ -7,11 +7,11 @@ import pickle
 import pytest
 
 from pipeline import BreakerOpenError, BudgetExceededError, Charge
-from pipeline.budget import to_nano_usd
-from pipeline.ledger import Period
+from pipeline.ledger import LedgerError, Period, to_nano_usd
 from pipeline.ledger.local_budget import LocalBudget
 from pipeline.ledger.periods import period_end
 from pipeline.metrics import PriceSource
+from pipeline.rejections import BudgetUnavailableError
 from tests.pipeline.limited import NOON, Limited
 
 
@@ -213,3 +213,30 @@ def test_a_ledger_in_memory_keeps_what_was_spent_through_a_reset_of_the_period_a
     ledger.reset()
     state = ledger.state()
     assert (state.spent_nano_usd, state.reserved_nano_usd, state.remaining_nano_usd) == (0, 300, 700)
+
+
+class Leaving(LocalBudget):
+    """A ledger that can't be asked for a while."""
+
+    is_away = False
+
+    def _enter(self) -> None:
+        if self.is_away:
+            raise LedgerError(16, "budget.ledger: is locked")
+        super()._enter()
+
+
+async def test_what_a_ledger_could_not_be_told_is_told_with_the_next_call() -> None:
+    ledger = Leaving(to_nano_usd(1.0))
+    limited = Limited(ledger=ledger)
+    async with limited.budget.job(to_nano_usd(0.5)):
+        async with limited.dependency.calling(max_usd=0.4) as call:
+            call.charge = Charge(0.3, PriceSource.REPORTED, "m")
+            ledger.is_away = True
+        with pytest.raises(BudgetUnavailableError, match="the ledger of its budget cannot be asked"):
+            await limited.call(max_usd=0.8)
+    assert limited.money() == (1.0, 0.0, 0.5)
+    ledger.is_away = False
+    limited.budget.refresh()
+    assert limited.money() == (1.0, 0.3, 0.0)
+    assert limited.decisions("budget") == {"allowed": 2, "rejected": 1}

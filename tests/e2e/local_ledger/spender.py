@@ -14,8 +14,8 @@ import sys
 from pathlib import Path
 
 from pipeline import BudgetExceededError, Charge, Dependency, Meter
-from pipeline.budget import Budget, to_nano_usd
-from pipeline.ledger import NANO_USD_PER_USD, BudgetLedger
+from pipeline.budget import Budget
+from pipeline.ledger import NANO_USD_PER_USD, BudgetLedger, to_nano_usd
 from pipeline.ledger.local_budget import LocalBudget
 from pipeline.metrics import PriceSource
 

@@ -12,8 +12,9 @@ from aiohttp import web
 from aiohttp.test_utils import TestServer
 
 from pipeline import BudgetExceededError, Dependency, Meter, RateLimitedError
-from pipeline.budget import Budget, to_nano_usd
+from pipeline.budget import Budget
 from pipeline.instrument import instrument
+from pipeline.ledger import to_nano_usd
 from pipeline.ledger.local_budget import LocalBudget
 from pipeline.ledger.minute_rates import MinuteRates
 from pipeline.ratelimit import RateLimit
