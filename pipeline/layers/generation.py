@@ -9,7 +9,13 @@ from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
 from pipeline.jobs import Job
 from pipeline.layers.candidate import Candidate
-from pipeline.layers.grounding import foreign, shares_words, uncopied, ungrounded_claim
+from pipeline.layers.grounding import (
+    foreign,
+    shares_words,
+    uncited_past,
+    uncopied,
+    ungrounded_claim,
+)
 from pipeline.layers.layer import Layer, Workplace
 from pipeline.layers.lines import Line
 from pipeline.layers.pain_points import PainPoints
@@ -176,7 +182,7 @@ class _Checker:
     def _of_frame(self, where: str, opening: str, closing: str) -> Iterator[str]:
         """What stands round the claims is about the company."""
         for key, text in (("opening", opening), ("closing", closing)):
-            for problem in self._foreign(text):
+            for problem in (*self._foreign(text), *uncited_past(text)):
                 yield f"{where}.{key}: {problem}"
         if self._company and self._company.casefold() not in opening.casefold():
             yield f"{where}.opening: it does not name the company"

@@ -7,6 +7,7 @@ sentence means.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from typing import Final
 
@@ -15,6 +16,11 @@ from pipeline.layers.facts import facts_of, names_in
 from pipeline.layers.vocabulary import DEGREES
 
 _MAX_SHOWN: Final = 5
+_PAST: Final = re.compile(
+    r"\bI(?:['’]ve|\s+have)\s+(?!read\b|seen\b|attached\b|enclosed\b|followed\b|a question\b)"
+    r"|\bI\s+(?:had|was|led|built|managed|worked|ran|wrote|designed|founded|studied|earned|graduated)\b"
+    r"|\b[Mm]y\s+(?:\w+\s+)?(?:experience|career|background|expertise|degree|track record)\b"
+)
 
 
 def missing_lines(cv_lines: Sequence[int], candidate: Candidate) -> list[str]:
@@ -66,6 +72,11 @@ def foreign(text: str, source: str, *, names: str = "") -> list[str]:
         for kind, found in kinds
         if found
     ]
+
+
+def uncited_past(text: str) -> list[str]:
+    """What is wrong with a text that cites nothing: it may not tell what the candidate did or was."""
+    return ["it tells of the candidate's past; say that in a claim"] if _PAST.search(text) else []
 
 
 def shares_words(text: str, other: str, *, least: int) -> bool:

@@ -4,7 +4,7 @@ import pytest
 
 from pipeline.layers.candidate import Candidate
 from pipeline.layers.facts import facts_of
-from pipeline.layers.grounding import uncopied, ungrounded_claim
+from pipeline.layers.grounding import uncited_past, uncopied, ungrounded_claim
 
 CV = Candidate.parse(
     """# Ada Byron
@@ -128,3 +128,30 @@ def test_employers_periods_and_degrees_are_copied(
 )
 def test_numbers_are_compared_without_separators(text: str, found: set[str]) -> None:
     assert facts_of(text).numbers == found
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "I have led teams all over the world.",
+        "As I've shown before, I deliver.",
+        "I was head of everything.",
+        "With my long experience I am the one.",
+        "I managed such a change.",
+    ],
+)
+def test_a_text_that_cites_nothing_may_not_tell_of_the_candidates_past(text: str) -> None:
+    assert uncited_past(text) == ["it tells of the candidate's past; say that in a claim"]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "I am writing about the role, and I know that kind of work.",
+        "I have read your posting, and I've attached my CV.",
+        "I would like to hear what you have built so far.",
+        "May I call you?",
+    ],
+)
+def test_it_may_say_why_the_candidate_writes(text: str) -> None:
+    assert uncited_past(text) == []
