@@ -7,12 +7,14 @@ the server goes on here. motor is loaded when something is asked for the first t
 from __future__ import annotations
 
 import asyncio
+import atexit
 import errno
 import os
 import re
 import socket
 import threading
 import warnings
+import weakref
 from collections.abc import Awaitable, Callable, Coroutine
 from concurrent.futures import Future
 from typing import TYPE_CHECKING, Any, Final, TypeVar
@@ -62,6 +64,7 @@ class Connection:
         self._users: set[int] = set()
         self._begin()
         _forks.add(self)
+        _connections.add(self)
 
     def __repr__(self) -> str:
         return f"Connection({self.hosts})"
@@ -137,18 +140,22 @@ class Connection:
 
     def close(self) -> None:
         """Disconnect and end the thread, within about `timeout_seconds`."""
-        with self._lock:
-            loop, thread, client = self._loop, self._thread, self._client
-            self._loop = self._thread = self._client = None
-        if loop is None or thread is None:
-            return
+        client = self._client
         if client is not None:
             # It says goodbye over the network: to a hung server for as long as the socket's timeout.
             goodbye = threading.Thread(target=client.close, name="ledger close", daemon=True)
             goodbye.start()
             goodbye.join(self.timeout_seconds)
-        loop.call_soon_threadsafe(loop.stop)
-        thread.join(self.timeout_seconds)
+        self.end()
+
+    def end(self) -> None:
+        """End the thread, and what waits in it; what the server was not told stays untold."""
+        with self._lock:
+            loop, thread = self._loop, self._thread
+            self._loop = self._thread = self._client = None
+        if loop is not None and thread is not None:
+            loop.call_soon_threadsafe(loop.stop)
+            thread.join(self.timeout_seconds)
 
     def before_fork(self) -> None:
         self._lock.acquire()
@@ -191,6 +198,14 @@ class Connection:
 
 
 _forks: Final = ForkGuard()
+_connections: Final = weakref.WeakSet[Connection]()
+
+
+@atexit.register
+def _end_all() -> None:
+    # Not close: by now motor's own threads have ended, and nothing can be told any more.
+    for connection in list(_connections):
+        connection.end()
 
 
 def knows_forks(member: KnowsForks) -> None:
