@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 from pypdf import PdfReader
 
+from sidecar.health.pipeline import LAYER_ORDER
 from tests.e2e.conftest import Start
 from tests.e2e.servers import Demo, wait_until
 from tests.e2e.servers.ours import CLEAN_ENVIRONMENT
@@ -44,9 +45,23 @@ async def test_once_runs_the_postings_and_prints_the_document_alone(tmp_path: Pa
     }
     assert document["pipeline"]["cost_usd"] > 0
     assert {entry["status"] for entry in document["dependencies"].values()} == {"up"}
-    pdfs = list(tmp_path.glob("*/dossier.pdf"))
-    assert len(pdfs) == 3
-    assert all(PdfReader(pdf).pages[0].extract_text().strip() for pdf in pdfs)
+    assert [entry["layer"] for entry in document["pipeline"]["layers"]] == list(LAYER_ORDER)
+    for company in ("nordlink-parcel", "halden-biometrics", "solterra-gemeinschaft"):
+        (directory,) = tmp_path.glob(f"{company}-*")
+        assert text_of(directory / "cv.pdf").startswith("Mara Lindqvist")
+        letter = text_of(directory / "cover_letter.pdf")
+        assert company.replace("-", " ") in letter.lower()
+        assert any(point[:60] in letter for point in pain_points_of(directory / "dossier.md"))
+        assert text_of(directory / "dossier.pdf")
+
+
+def text_of(pdf: Path) -> str:
+    return " ".join(" ".join(page.extract_text() for page in PdfReader(pdf).pages).split())
+
+
+def pain_points_of(dossier: Path) -> list[str]:
+    _, _, section = dossier.read_text().partition("## Pain points\n\n")
+    return [line.removeprefix("- ") for line in section.partition("\n\n")[0].splitlines()]
 
 
 async def test_once_ends_with_1_when_a_job_fails(tmp_path: Path) -> None:
