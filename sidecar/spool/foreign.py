@@ -9,16 +9,20 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 from collections.abc import Collection, Mapping
 from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
 from typing import Final
 
+from sidecar.spool.content import Scratch, open_file, read_content
 from sidecar.spool.disk import read_whole, write_file
+from sidecar.spool.errors import BadFileError
 from sidecar.spool.files import FileName
 from sidecar.spool.holders import FileId, Holders
 
 OBSERVATIONS: Final = "foreign.json"
+_SAVE_EVERY_SECONDS: Final = 60.0
 _MAX_BYTES: Final = 16 * 1024 * 1024
 
 
@@ -26,7 +30,7 @@ _MAX_BYTES: Final = 16 * 1024 * 1024
 class Observation:
     inode: int
     digest: str | None
-    """Of the content; None: it is none that could be looked through, and never counts as unchanged."""
+    """Of the content; None: it could not be read, and does not count as unchanged."""
     unchanged_seconds: float = 0.0
     held_in: str = ""
     """From where it was last seen held, as `Holders.viewpoint`."""
@@ -45,8 +49,10 @@ class ForeignFiles:
     def __init__(self, directory: Path, max_age_seconds: float) -> None:
         self._path = directory / OBSERVATIONS
         self._max_age_seconds = max_age_seconds
+        self._scratch = Scratch()
         self._seen = _read(self._path)
-        self._written = dict(self._seen)
+        self._written = self._seen
+        self._unsaved_seconds = 0.0
 
     def dead(
         self, files: Collection[ForeignFile], holders: Holders, seconds_since_last: float
@@ -64,14 +70,18 @@ class ForeignFiles:
                 dead.append(file)
             seen[file.path.name] = now
         self._seen = seen
+        self._unsaved_seconds += seconds_since_last
         return dead
 
     def save(self) -> None:
-        """Keep what was seen for the next sidecar."""
-        if self._seen != self._written:
+        """Keep what was seen for the next sidecar; mere age and values only from time to time."""
+        if _who(self._seen) != _who(self._written) or (
+            self._seen != self._written and self._unsaved_seconds >= _SAVE_EVERY_SECONDS
+        ):
             document = {name: asdict(observation) for name, observation in self._seen.items()}
             write_file(self._path, json.dumps(document).encode())
-            self._written = dict(self._seen)
+            self._written = self._seen
+            self._unsaved_seconds = 0.0
 
     def _look(self, file: ForeignFile, holders: Holders, seconds_since_last: float) -> Observation:
         before = self._seen.get(file.path.name)
@@ -79,7 +89,7 @@ class ForeignFiles:
             before = None
         if file.id in holders.held:
             return Observation(file.id[1], None, held_in=holders.viewpoint)
-        digest = _digest(file.path)
+        digest = _digest(file.path, self._scratch)
         if before is None:
             return Observation(file.id[1], digest)
         if digest is None or before.digest != digest:
@@ -87,13 +97,23 @@ class ForeignFiles:
         return replace(before, unchanged_seconds=before.unchanged_seconds + seconds_since_last)
 
 
-def _digest(path: Path) -> str | None:
-    """Of the content: a write through a mapping changes no time stamp."""
+def _who(seen: Mapping[str, Observation]) -> dict[str, tuple[int, str]]:
+    return {name: (observation.inode, observation.held_in) for name, observation in seen.items()}
+
+
+def _digest(path: Path, scratch: Scratch) -> str | None:
+    """Of the part that is used: a write through a mapping changes no time stamp."""
     try:
-        content = read_whole(path, _MAX_BYTES)
-    except OSError:
+        fd = open_file(path)
+    except (BadFileError, OSError):
         return None
-    return None if content is None else hashlib.blake2b(content, digest_size=16).hexdigest()
+    try:
+        used, data, _ = read_content(fd, scratch)
+        return hashlib.blake2b(data[:used], digest_size=16).hexdigest()
+    except (BadFileError, OSError):
+        return None
+    finally:
+        os.close(fd)
 
 
 def _read(path: Path) -> dict[str, Observation]:

@@ -24,7 +24,7 @@ from tests.sidecar.spool.spools import counter, dead_worker, names, total, write
 
 WORKERS = 1000
 SIDECARS = 50
-PATIENCE_SECONDS = 60.0
+PATIENCE_SECONDS = 120.0
 
 
 @pytest.fixture(scope="module")
