@@ -73,6 +73,7 @@ class LocalBudget:
         self._history = History(self._values, _HISTORY)
         self._today = date.min
         self._today_begins = self._today_ends = 0.0
+        self._resets_at: float | None = None
         self._cells.on_fork = self._after_fork
         try:
             if directory is not None:
@@ -192,7 +193,7 @@ class LocalBudget:
             limit_nano_usd=self._limit,
             spent_nano_usd=self._values[_SPENT],
             reserved_nano_usd=self._values[_RESERVED],
-            resets_at=period_end(self._period, self._today_begins),
+            resets_at=self._resets_at,
         )
 
     def _change(self, reserved: int, spent: int) -> None:
@@ -240,6 +241,7 @@ class LocalBudget:
         self._today = day_of(now)
         self._today_begins = day_begin(now)
         self._today_ends = self._today_begins + DAY_SECONDS
+        self._resets_at = period_end(self._period, now)
         number = period_number(self._period, now)
         known = self._values[_PERIOD]
         if known == number + 1:

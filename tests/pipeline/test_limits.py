@@ -186,3 +186,12 @@ def test_a_directory_that_cannot_hold_a_ledger_is_refused_in_one_line(tmp_path: 
     with pytest.raises(LedgerError) as refused:
         Limits.from_settings(settings, Meter())
     assert str(refused.value.strerror).endswith("; name a directory that this user can write")
+
+
+async def test_a_restart_does_not_warn_again(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    settings, _ = read(TOKEN_BUDGET_USD="1", LEDGER_DIRECTORY=str(tmp_path))
+    for usd in (0.9, 0.05):
+        meter = Meter()
+        async with Limits.from_settings(settings, meter) as limits:
+            await spend(Dependency("firecrawl", meter=meter, budget=limits.budget), usd)
+    assert [message.partition(" ")[0] for message in caplog.messages] == ["budget.warning"]
