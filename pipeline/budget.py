@@ -149,10 +149,9 @@ class Budget:
             log.warning("budget.unavailable reason=%s", error.strerror)
             return
         self._series.show(state)
-        if (
-            state.resets_at != self._warned_of
-            and state.spent_nano_usd >= self._warn_ratio * state.limit_nano_usd
-        ):
+        if state.spent_nano_usd < self._warn_ratio * state.limit_nano_usd:
+            self._warned_of = _NEVER_WARNED  # somebody may have reset the period
+        elif state.resets_at != self._warned_of:
             is_ours = self._ledger.claim_warning()
             if is_ours is not None:
                 self._warned_of = state.resets_at

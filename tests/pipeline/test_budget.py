@@ -144,7 +144,12 @@ async def test_one_warning_a_period(caplog: pytest.LogCaptureFixture) -> None:
         assert caplog.messages == ["budget.warning spent_usd=0.8 limit_usd=1 resets_in_seconds=43200"]
         limited.wall_clock.advance(86_400)
         await limited.call(0.9, max_usd=0.9)
-    assert len(caplog.messages) == 2
+        assert len(caplog.messages) == 2
+        limited.ledger.reset()
+        await limited.call(0.7, max_usd=0.9)
+        assert len(caplog.messages) == 2
+        await limited.call(0.2, max_usd=0.2)
+    assert len(caplog.messages) == 3
 
 
 async def test_a_jobs_envelope_pays_for_its_calls_and_gives_the_rest_back() -> None:
