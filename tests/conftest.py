@@ -4,6 +4,7 @@ import gc
 from pathlib import Path
 
 import pytest
+import structlog
 from hypothesis import settings
 
 HERE = Path(__file__).parent
@@ -14,6 +15,8 @@ RUN_APART = (
     HERE / "pipeline" / "demo",
     HERE / "pipeline" / "providers",
     HERE / "sidecar" / "probes",
+    HERE / "sidecar" / "test_one_registry.py",
+    HERE / "test_architecture.py",
 )
 """Tests of whole processes and real servers, of what talks to servers over sockets, of heavy libraries."""
 
@@ -21,6 +24,11 @@ RUN_APART = (
 # No deadline: a busy machine is no defect.
 settings.register_profile("quick", max_examples=50, deadline=None)
 settings.load_profile("quick")
+
+# structlog's own way to draw a traceback takes longer than the test that causes one.
+structlog.configure(
+    processors=[structlog.dev.ConsoleRenderer(exception_formatter=structlog.dev.plain_traceback)]
+)
 
 
 def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
