@@ -14,10 +14,9 @@ from typing import Final
 
 from aiohttp import ClientSession, ClientTimeout
 
-from pipeline.settings import MODEL_PROVIDERS
 from sidecar.app import serving
 from sidecar.config import ListenAddress, load
-from sidecar.config.environment import SECRETS, VARIABLES
+from sidecar.config.environment import PROVIDERS, SECRETS, VARIABLES
 from sidecar.demo.children import child, first_line
 from sidecar.demo.mongodb import HOW_TO_ADD, mongodb
 from sidecar.redaction import Redactor
@@ -41,7 +40,7 @@ _PAUSE_BETWEEN_ROUNDS_SECONDS: Final = "5"
 _IGNORED_VARIABLES: Final = {
     *VARIABLES,
     *(f"{name}_FILE" for name in SECRETS),
-    *(f"{provider.name.upper()}_MODEL" for provider in MODEL_PROVIDERS),
+    *(f"{provider.dependency.upper()}_MODEL" for provider in PROVIDERS),
     "LLM_PROVIDERS",
     "PRICES_FILE",
 } - {"SIDECAR_LISTEN"}

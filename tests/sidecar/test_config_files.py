@@ -17,7 +17,7 @@ def _files(pattern: str, folder: Path = CONFIGS) -> list[object]:
     return [pytest.param(path, id=path.name) for path in sorted(folder.glob(pattern))]
 
 
-@pytest.mark.parametrize("path", [*_files("good-*.yml"), *_files("*.yml", EXAMPLES)])
+@pytest.mark.parametrize("path", [*_files("good-*.yml"), *_files("sidecar*.yml", EXAMPLES)])
 def test_a_good_file_loads(path: Path) -> None:
     load({}, path)
 
