@@ -180,7 +180,9 @@ class BudgetStore:
         document = await self.read(hold.document_id, whole=True)
         entry = document["holds"].get(hold.hold_id)
         if told.sequence == 0:
-            if entry is not None and entry["state"] == documents.CLOSED:
+            if entry is not None and (
+                entry["state"] == documents.CLOSED or entry["owner"] != self._connection.owner
+            ):
                 return Outcome.LOST
             if entry is not None:
                 _adopt(hold, entry)

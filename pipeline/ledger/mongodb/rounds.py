@@ -102,6 +102,8 @@ class Rounds:
             try:
                 due_seconds = await self._round_of()
             except Exception as error:  # noqa: BLE001  (logged; a round that fails must not be the last)
+                if not threading.main_thread().is_alive():
+                    return  # the interpreter ends, and motor's threads have
                 self._fail(error, waiting)
                 self._pause = asyncio.Event()
                 if self._waiting:  # since this round began

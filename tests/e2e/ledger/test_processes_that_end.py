@@ -19,8 +19,8 @@ from pipeline.ledger.mongodb import Connection, SharedBudget
 
 budget = SharedBudget(Connection(sys.argv[1], timeout_seconds=20), 10**9, most_leased_nano_usd=0)
 budget.reserve_blocking("call", 1000, layer="intake", enforce=True)
-print("reserved", flush=True)
 try:
+    print("reserved", flush=True)
     sys.stdin.read()
 except KeyboardInterrupt:
     print("interrupted", flush=True)
