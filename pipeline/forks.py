@@ -43,6 +43,9 @@ class ForkGuard:
         self._held = []
 
     def _after_in_child(self) -> None:
+        if not self._held:
+            # uWSGI forks by itself and tells Python only afterwards.
+            self._before()
         for member in self._held:
             member.after_fork_in_child()
         self._held = []

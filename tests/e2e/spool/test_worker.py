@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 import itertools
 import os
 import sys
@@ -131,4 +132,20 @@ def test_forks_while_threads_count_neither_hang_nor_count_twice(tmp_path: Path) 
         if family.name == "pipeline_cost_usd"
     )
     assert sum(sample.value for sample in costs.samples) == sum(counted) + 40
+    meter.close()
+
+
+def test_a_server_that_forks_by_itself_and_tells_python_afterwards_is_a_fork_too(tmp_path: Path) -> None:
+    meter = Meter.spooling(tmp_path)
+    counter = meter.counter(metrics.PIPELINE_JOBS, "failed")
+    counter.inc(10)
+    child = ctypes.PyDLL(None).fork()  # as uWSGI does
+    if child == 0:
+        ctypes.pythonapi.PyOS_AfterFork_Child()
+        counter.inc(5)
+        os._exit(0 if counter.value == 5 else 1)
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+    counter.inc()
+    registry = served_by_prometheus_client(tmp_path)
+    assert registry.get_sample_value("pipeline_jobs_total", {"outcome": "failed"}) == 16
     meter.close()
