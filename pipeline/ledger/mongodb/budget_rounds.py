@@ -148,7 +148,7 @@ class BudgetRounds:
         self._is_changed = True
         if outcome is Outcome.MADE and told is not None:
             self._leased_until(hold.document_id, told.lease_ends_at / 1000)
-        elif outcome is Outcome.LOST:
+        elif outcome is Outcome.LOST and hold.sequence:
             log.warning("budget.hold_lost hold=%s", hold.hold_id)
         elif outcome is Outcome.FULL:
             raise UnavailableError("the budget has more holds than it may; lease instead")

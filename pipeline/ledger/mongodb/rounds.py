@@ -126,9 +126,11 @@ class Rounds:
                     await woken.wait()
 
     def _fail(self, error: Exception, waiting: list[Future[None]]) -> None:
-        if not isinstance(error, UnavailableError):
+        if self.is_pausing:
+            pass  # told before
+        elif not isinstance(error, UnavailableError):
             log.error("ledger.round_failed", exc_info=error)
-        elif not self.is_pausing:
+        else:
             log.warning("ledger.unavailable reason=%s", error.strerror)
         self.is_pausing = True
         self._on_unavailable()

@@ -13,12 +13,12 @@ from tests.e2e.servers import MongoServer
 
 LIMIT = 10**9
 PROGRAM = """
-import sys
+import os, sys
 
 from pipeline.ledger.mongodb import Connection, SharedBudget
 
 budget = SharedBudget(Connection(sys.argv[1], timeout_seconds=20), 10**9, most_leased_nano_usd=0)
-budget.reserve_blocking("call", 1000, layer="intake", enforce=True)
+budget.reserve_blocking(f"call-{os.getpid()}", 1000, layer="intake", enforce=True)
 try:
     print("reserved", flush=True)
     sys.stdin.read()
