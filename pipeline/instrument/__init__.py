@@ -58,7 +58,8 @@ def instrument(
     elif "firecrawl" in sdks:
         from pipeline.instrument import firecrawl
 
-        firecrawl.install(client, dependency, usd_per_credit)
+        own = prices.overrides.firecrawl_usd_per_credit
+        firecrawl.install(client, dependency, own if usd_per_credit is None else usd_per_credit)
     else:
         raise TypeError(
             f"{type(client).__qualname__} is not a client of openai, anthropic or firecrawl;"

@@ -8,13 +8,8 @@ from collections.abc import Callable, Mapping
 from typing import Any, Final, cast
 
 from pipeline.instrument.stainless import as_mapping
-from pipeline.metrics import PriceSource
-from pipeline.prices import Charge
+from pipeline.prices import CEILING_CREDITS_PER_CALL, Charge, Overrides, Prices
 
-CEILING_USD_PER_CREDIT: Final = 0.0064
-"""What a credit costs in the dearest way to buy one, where the plan's price is not given."""
-
-CEILING_CREDITS_PER_CALL: Final = 10
 _PAID: Final = ("scrape", "search", "map", "extract", "parse")
 _JOBS: Final = ("crawl", "batch", "extract", "agent", "deep-research", "llmstxt")
 _REMEMBERED_JOBS: Final = 4096
@@ -32,6 +27,17 @@ class Credits:
     def price_of(self, method: str, endpoint: str) -> Callable[[Any], Charge | None]:
         """The price of an answer to this request, as a response or parsed; None for a free one."""
         return lambda answer: self._price(method.lower(), endpoint, _parsed(answer))
+
+    def most_usd(self, method: str, endpoint: str) -> float | None:
+        """What a request costs at most; None where nobody knows, as a job's status may tell all it cost."""
+        found = _ENDPOINT.search(endpoint)
+        kind, job = ("", "") if found is None else found.group("kind", "job")
+        if method.lower() == "get" and kind in _JOBS and job:
+            return None
+        if method.lower().startswith("post") and kind in _PAID and not job:
+            most = _prices(self._usd_per_credit).of_credits(CEILING_CREDITS_PER_CALL, operation=kind)
+            return most.usd
+        return 0.0
 
     def _price(self, method: str, endpoint: str, answer: Mapping[str, Any]) -> Charge | None:
         found = _ENDPOINT.search(endpoint)
@@ -53,12 +59,11 @@ def price_credits(answer: Mapping[str, Any], *, kind: str, usd_per_credit: float
 
     `kind` stands where other charges have a model's name.
     """
-    used = _credits_stated(answer)
-    usd = CEILING_USD_PER_CREDIT if usd_per_credit is None else usd_per_credit
-    if used is None:
-        return Charge(CEILING_CREDITS_PER_CALL * usd, PriceSource.CEILING, kind)
-    source = PriceSource.CEILING if usd_per_credit is None else PriceSource.OVERRIDE
-    return Charge(used * usd, source, kind)
+    return _prices(usd_per_credit).of_credits(_credits_stated(answer), operation=kind)
+
+
+def _prices(usd_per_credit: float | None) -> Prices:
+    return Prices(Overrides(firecrawl_usd_per_credit=usd_per_credit))
 
 
 def _credits_stated(answer: Mapping[str, Any]) -> float | None:

@@ -69,7 +69,8 @@ def _install_v1(app: Any, dependency: Dependency, credits_used: Credits) -> None
         setattr(app, name, request)
     for name, endpoint in _V1_WITHOUT_LAYER.items():
         price = credits_used.price_of("post", endpoint)
-        setattr(app, name, dependency.guard(price=price)(getattr(app, name)))
+        most_usd = credits_used.most_usd("post", endpoint)
+        setattr(app, name, dependency.guard(price=price, max_usd=most_usd)(getattr(app, name)))
 
 
 def _guarded(
@@ -91,7 +92,11 @@ def _guarded(
                 return checked(await send(endpoint, *args, **{**kwargs, **one_try}))
 
             try:
-                return await dependency.call(once, price=credits_used.price_of(method, endpoint))
+                return await dependency.call(
+                    once,
+                    price=credits_used.price_of(method, endpoint),
+                    max_usd=credits_used.most_usd(method, endpoint),
+                )
             except _BadStatusError as bad:
                 return bad.response
 
@@ -102,7 +107,11 @@ def _guarded(
             return checked(send(endpoint, *args, **{**kwargs, **one_try}))
 
         try:
-            return dependency.call_sync(once, price=credits_used.price_of(method, endpoint))
+            return dependency.call_sync(
+                once,
+                price=credits_used.price_of(method, endpoint),
+                max_usd=credits_used.most_usd(method, endpoint),
+            )
         except _BadStatusError as bad:
             return bad.response
 
@@ -118,6 +127,7 @@ def _guarded_v1(
         return await dependency.call(
             lambda: send(method, url, headers, data, **_ONE_TRY_OF_V1),
             price=credits_used.price_of(method, url),
+            max_usd=credits_used.most_usd(method, url),
         )
 
     return request

@@ -10,7 +10,7 @@ from firecrawl.v2.utils.error_handler import BadRequestError, InternalServerErro
 
 from pipeline import BreakerOpenError
 from pipeline.instrument import instrument
-from pipeline.instrument.credits import CEILING_USD_PER_CREDIT
+from pipeline.prices import CEILING_USD_PER_CREDIT
 from tests.e2e.instrument.conftest import Serve, Served
 
 

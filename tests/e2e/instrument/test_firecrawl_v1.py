@@ -14,7 +14,7 @@ from requests import HTTPError
 
 from pipeline import BreakerOpenError
 from pipeline.instrument import instrument
-from pipeline.instrument.credits import CEILING_CREDITS_PER_CALL
+from pipeline.prices import CEILING_CREDITS_PER_CALL
 from tests.e2e.instrument.conftest import Served
 
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning:firecrawl")

@@ -9,10 +9,10 @@ from typing import Any
 import pytest
 
 from pipeline.instrument.anthropic import _Anthropic
-from pipeline.instrument.credits import CEILING_CREDITS_PER_CALL, CEILING_USD_PER_CREDIT, Credits
+from pipeline.instrument.credits import Credits
 from pipeline.instrument.openai import _OpenAI
 from pipeline.metrics import PriceSource, TokenType
-from pipeline.prices import CEILING_USD_PER_CALL, Prices
+from pipeline.prices import CEILING_CREDITS_PER_CALL, CEILING_USD_PER_CALL, CEILING_USD_PER_CREDIT, Prices
 
 LISTED = Prices()
 OPENAI = _OpenAI("openai", LISTED)
@@ -164,3 +164,19 @@ def test_counting_tokens_costs_nothing_and_a_message_does() -> None:
     }
     assert _Anthropic(LISTED).most_usd("/v1/messages/count_tokens", body) == 0
     assert _Anthropic(LISTED).most_usd("/v1/messages", body) > 1000 * 5e-6 + 1000 * 1e-6
+
+
+@pytest.mark.parametrize(
+    ("method", "endpoint", "most_usd"),
+    [
+        ("post", "/v2/scrape", CEILING_CREDITS_PER_CALL * 0.001),
+        ("POST", "https://api.firecrawl.dev/v1/search", CEILING_CREDITS_PER_CALL * 0.001),
+        ("post", "/v2/crawl", 0.0),
+        ("get", "/v2/team/credit-usage", 0.0),
+        ("get", "/v2/crawl/j1", None),
+    ],
+)
+def test_a_firecrawl_request_holds_the_most_that_it_can_cost(
+    method: str, endpoint: str, most_usd: float | None
+) -> None:
+    assert Credits(0.001).most_usd(method, endpoint) == most_usd

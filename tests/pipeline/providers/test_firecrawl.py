@@ -7,8 +7,8 @@ from pipeline import Meter, running_job
 from pipeline.demo.firecrawl import CREDITS, PLAN_CREDITS
 from pipeline.demo.stand_ins import create_app
 from pipeline.fallbacks import placeholder
-from pipeline.instrument.credits import CEILING_USD_PER_CREDIT
 from pipeline.metrics import PIPELINE_CALLS, PIPELINE_FALLBACKS, FallbackKind
+from pipeline.prices import CEILING_USD_PER_CREDIT
 from pipeline.providers import ProviderError, Providers
 from pipeline.providers.firecrawl import MAX_PAGE_CHARS, FireCrawl, SearchResult
 from tests.pipeline.providers.serving import (
