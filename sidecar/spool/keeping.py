@@ -5,9 +5,9 @@ from __future__ import annotations
 import asyncio
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Coroutine, Iterator
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import structlog
 
@@ -66,21 +66,32 @@ async def keep_spool(
         breathe=turns,
     )
     told = ""
+    while True:
+        try:
+            report = await _ended_in_order(asyncio.to_thread(upkeep.run), turns)
+            told = ""
+            if report is not None:
+                on_run(report)
+        except Exception as error:  # noqa: BLE001 - whatever it is, the spool must not be left alone for good
+            on_failure()
+            problem = str(error) if isinstance(error, OSError) else repr(error)
+            if told != problem:
+                told = problem
+                log.warning("spool.upkeep_failed", directory=str(directory), problem=problem)
+        await asyncio.sleep(EVERY_SECONDS)
+
+
+async def _ended_in_order(
+    work: Coroutine[Any, Any, UpkeepReport | None], turns: Turns
+) -> UpkeepReport | None:
+    """What the work gives. A thread can't be cancelled: it is told to stop, and waited for."""
+    run = asyncio.ensure_future(work)
     try:
-        while True:
-            try:
-                report = await asyncio.to_thread(upkeep.run)
-                told = ""
-                if report is not None:
-                    on_run(report)
-            except OSError as error:
-                on_failure()
-                if told != str(error):
-                    told = str(error)
-                    log.warning("spool.upkeep_failed", directory=str(directory), problem=told)
-            await asyncio.sleep(EVERY_SECONDS)
-    finally:
+        return await asyncio.shield(run)
+    except asyncio.CancelledError:
         turns.stop()
+        await asyncio.gather(run, return_exceptions=True)
+        raise
 
 
 def damaged_files(reader: SpoolReader) -> Iterator[Damaged]:

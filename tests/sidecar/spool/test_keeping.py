@@ -10,7 +10,7 @@ from structlog.testing import capture_logs
 from sidecar.spool import keeping
 from sidecar.spool.keeping import Turns, keep_spool
 from sidecar.spool.reader import SpoolReader
-from sidecar.spool.upkeep import StoppedError, UpkeepReport
+from sidecar.spool.upkeep import StoppedError, Upkeep, UpkeepReport
 from tests.sidecar.spool.spools import counter, dead_worker, total
 
 
@@ -72,6 +72,16 @@ async def test_a_spool_that_cant_be_kept_is_told_once_and_tried_again(kept: Kept
     dead_worker(kept.spool, "a", counter(1))
     await kept.until(runs=1)
     assert total(kept.spool) == 1
+
+
+async def test_a_mistake_of_ours_does_not_end_the_upkeep(kept: Kept, monkeypatch: pytest.MonkeyPatch) -> None:
+    def mistaken(_upkeep: Upkeep) -> None:
+        raise ZeroDivisionError
+
+    with monkeypatch.context() as patch, capture_logs() as logs:
+        patch.setattr(Upkeep, "run", mistaken)
+        await kept.until(failures=2)
+    assert [entry["problem"] for entry in logs] == ["ZeroDivisionError()"]
 
 
 async def test_a_spool_that_is_not_there_yet_is_waited_for(kept: Kept) -> None:
