@@ -70,8 +70,14 @@ class BudgetRounds:
         snapshot = self.snapshot
         if snapshot is None or (snapshot.state.resets_at is not None and now >= snapshot.state.resets_at):
             await self._begin_period(now)
+        with self._shares.lock:
+            # Before anything is told: what those who ask now have settled, is told before they are answered.
+            waiting = list(self._shares.waiting)
         await self._tell_all()
-        await self._serve()
+        if self._leases:
+            await self._fill_up()
+        else:
+            await _some_at_once(self._open_own, waiting)
         await self._renew()
         await self._look()
         return self._due_seconds()
@@ -160,14 +166,6 @@ class BudgetRounds:
         if snapshot is not None and snapshot.document_id == document_id:
             with shares.lock:
                 shares.usable_until = min(ends_at, snapshot.state.resets_at or ends_at)
-
-    async def _serve(self) -> None:
-        with self._shares.lock:
-            waiting = list(self._shares.waiting)
-        if self._leases:
-            await self._fill_up()
-        else:
-            await _some_at_once(self._open_own, waiting)
 
     async def _open_own(self, asking: Reserving) -> None:
         shares = self._shares
