@@ -95,6 +95,8 @@ class Limits:
             with contextlib.suppress(asyncio.CancelledError):
                 await self._refreshing
             self._refreshing = None
+        for gate in self._rate_limits.values():
+            gate.leave()
         async with AsyncExitStack() as stack:
             for ledger in self._ledgers:
                 stack.push_async_callback(ledger.close)

@@ -14,7 +14,7 @@ from pipeline.failures import headers_of, retry_after_seconds, status_of
 from pipeline.gates import Call, Pass
 from pipeline.ledger.protocol import LedgerError, RateLedger, Taken, Wait
 from pipeline.meter import Meter
-from pipeline.metrics import RateLimitDecision
+from pipeline.metrics import RateLimitDecision, Window
 from pipeline.quota_headers import pause_seconds
 from pipeline.rejections import RateLimitedError, RateLimitUnavailableError
 
@@ -120,6 +120,11 @@ class RateLimit:
             self._remaining.set(self._ledger.remaining())
         except LedgerError as error:
             log.warning("rate_limit.unavailable dependency=%s reason=%s", self._dependency, error.strerror)
+
+    def leave(self) -> None:
+        """The process ends: within a minute a minute's permits are free again, and nobody would say so."""
+        if self._ledger.window is Window.MINUTE:
+            self._remaining.set(self._ledger.limit)
 
     def _ask(self, permits: int) -> Taken | Wait | None:
         try:

@@ -195,3 +195,16 @@ async def test_a_restart_does_not_warn_again(tmp_path: Path, caplog: pytest.LogC
         async with Limits.from_settings(settings, meter) as limits:
             await spend(Dependency("firecrawl", meter=meter, budget=limits.budget), usd)
     assert [message.partition(" ")[0] for message in caplog.messages] == ["budget.warning"]
+
+
+async def test_who_leaves_does_not_leave_a_minutes_quota_used_up_for_ever() -> None:
+    settings, _ = read(OPENAI_RATE_LIMIT_PER_MIN="10", FIRECRAWL_DAILY_LIMIT="10")
+    meter, registry = Meter(), CollectorRegistry()
+    registry.register(meter)
+    async with Limits.from_settings(settings, meter) as limits:
+        for name in ("openai", "firecrawl"):
+            await spend(Dependency(name, meter=meter, rate_limit=limits.rate_limit(name)), 0.0)
+    remaining = {
+        row["dependency"]: row["remaining"] for row in rate_limit_entries(Samples(registry.collect()))
+    }
+    assert remaining == {"openai": 10, "firecrawl": 9}
