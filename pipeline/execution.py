@@ -137,7 +137,10 @@ class Execution:
             async with self._open_collection(self._options.collection) as collection:
                 yield collection
             return
-        jobs = [read_standard_input(sys.stdin.buffer)] if STANDARD_INPUT in self._options.paths else []
+        jobs = []
+        if STANDARD_INPUT in self._options.paths:
+            # In a thread: a signal has to be heard while nobody types.
+            jobs = [await asyncio.to_thread(read_standard_input, sys.stdin.buffer)]
         sources = find_sources(path for path in self._options.paths if path != STANDARD_INPUT)
         yield JobList(chain(jobs, map(read_job, sources)), len(jobs) + len(sources))
 

@@ -2,110 +2,20 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import asynccontextmanager
 from pathlib import Path
 
 import pytest
 import structlog
-from pydantic import BaseModel
 
-from pipeline import Breaker, Charge, Dependency, Meter
-from pipeline.jobs import Job, JobError, JobList, JobReport, Journals, SourceError
+from pipeline import Breaker, BudgetExceededError, Dependency, Meter
+from pipeline.jobs import Job, JobError, JobList, SourceError
 from pipeline.layers import LAYERS, Layer, Workplace
-from pipeline.metrics import PriceSource, RunOutcome
+from pipeline.metrics import RunOutcome
 from pipeline.providers import ProviderError, Providers
 from pipeline.runner import Runner
 from tests.clock import Clock
-from tests.pipeline.providers.serving import providers_at
-
-WALL_SECONDS = 1_700_000_000.0
-
-
-@pytest.fixture
-def meter() -> Meter:
-    return Meter()
-
-
-@pytest.fixture
-async def providers(meter: Meter) -> AsyncIterator[Providers]:
-    async with providers_at(meter=meter) as opened:
-        yield opened
-
-
-def job(number: int = 1) -> Job:
-    return Job(id=f"job{number}", source=f"{number}.md", text="")
-
-
-class Nothing(BaseModel):
-    """What a layer gives that has nothing to give."""
-
-
-class Reports(list[JobReport]):
-    """A watch that keeps what it is told of the ends."""
-
-    def entered(self, job: Job, layer: str) -> None:
-        """Of no interest."""
-
-    ended = list[JobReport].append
-
-
-def layer(name: str, run: Callable[[Job], Awaitable[None]] | None = None) -> Layer:
-    async def run_layer(job: Job, _workplace: Workplace) -> Nothing:
-        if run is not None:
-            await run(job)
-        return Nothing()
-
-    return Layer(name, dependencies=(), result=Nothing, run=run_layer)
-
-
-def failing(error: Exception) -> Callable[[Job], Awaitable[None]]:
-    async def run(_job: Job) -> None:
-        raise error
-
-    return run
-
-
-def spending(guard: Dependency, usd: float) -> Callable[[Job], Awaitable[None]]:
-    async def answer() -> str:
-        return "answer"
-
-    async def run(_job: Job) -> None:
-        await guard.call(answer, price=lambda _: Charge(usd, PriceSource.REPORTED, "model"))
-
-    return run
-
-
-async def run(
-    providers: Providers,
-    meter: Meter,
-    layers: tuple[Layer, ...],
-    jobs: int = 1,
-    *,
-    concurrency: int = 4,
-    clock: Clock | None = None,
-    journals: Journals | None = None,
-) -> list[JobReport]:
-    reports = Reports()
-    runner = Runner(
-        layers,
-        Workplace(providers, Path()),
-        meter,
-        concurrency=concurrency,
-        journals=journals,
-        clock=Clock() if clock is None else clock,
-        wall_clock=lambda: WALL_SECONDS,
-    )
-    await runner.run(JobList(job(number) for number in range(jobs)), reports)
-    return reports
-
-
-def values(meter: Meter, name: str) -> dict[tuple[str, ...], float]:
-    """Every sample of that name by its label values, in the labels' order."""
-    return {
-        tuple(sample.labels.values()): sample.value
-        for family in meter.collect()
-        for sample in family.samples
-        if sample.name == name
-    }
+from tests.pipeline.running import WALL_SECONDS, Nothing, Reports, failing, job, layer, run, spending, values
 
 
 async def test_every_series_exists_with_0_before_the_first_job(providers: Providers, meter: Meter) -> None:
@@ -328,77 +238,6 @@ async def test_degraded_layer_makes_the_job_degraded_and_the_others_not(
     assert [runs["one", "succeeded"], runs["two", "degraded"], runs["three", "succeeded"]] == [1, 1, 1]
 
 
-async def test_job_that_failed_goes_on_at_its_failed_layer(
-    providers: Providers, meter: Meter, tmp_path: Path
-) -> None:
-    guard = Dependency("openai", meter=meter)
-    journals = Journals(tmp_path)
-    broken = (layer("one", spending(guard, 0.25)), layer("two", failing(ProviderError("x", "down"))))
-    (report,) = await run(providers, meter, broken, journals=journals)
-    assert (report.outcome, report.layer, report.cost_usd) == (RunOutcome.FAILED, "two", 0.25)
-    mended = (layer("one", failing(ZeroDivisionError())), layer("two", spending(guard, 0.5)))
-    (report,) = await run(providers, meter, mended, journals=journals)
-    assert (report.outcome, report.cost_usd) == (RunOutcome.SUCCEEDED, 0.5)
-    assert values(meter, "pipeline_job_cost_usd_sum") == {(): 0.75}
-
-
-async def test_job_that_is_done_is_not_run_or_counted_again(
-    providers: Providers, meter: Meter, tmp_path: Path
-) -> None:
-    async def degrade(job: Job) -> None:
-        job.degrade("no contacts")
-
-    await run(providers, meter, (layer("one", degrade),), journals=Journals(tmp_path))
-    never = (layer("one", failing(ZeroDivisionError())),)
-    (report,) = await run(providers, meter, never, journals=Journals(tmp_path))
-    assert (report.outcome, report.ran, report.reason) == (RunOutcome.DEGRADED, False, "no contacts")
-    assert sum(values(meter, "pipeline_jobs_total").values()) == 1
-
-
-async def test_job_that_another_process_runs_is_left_to_it(
-    providers: Providers, meter: Meter, tmp_path: Path
-) -> None:
-    others = Journals(tmp_path).open("job0")
-    (report,) = await run(providers, meter, (layer("one"),), journals=Journals(tmp_path))
-    others.close()
-    assert (report.outcome, report.ran) == (None, False)
-    assert sum(values(meter, "pipeline_jobs_total").values()) == 0
-
-
-@pytest.mark.parametrize(
-    ("error", "asked"), [(ProviderError("x", "down"), 1), (JobError("cannot be used"), 2)]
-)
-async def test_paid_answer_outlives_an_outage_but_not_a_layer_that_cannot_use_it(
-    providers: Providers, meter: Meter, tmp_path: Path, error: Exception, asked: int
-) -> None:
-    questions: list[str] = []
-
-    async def ask() -> str:
-        questions.append("question")
-        return "answer"
-
-    async def ask_then_fail(job: Job) -> None:
-        await job.once("question", ask)
-        raise error
-
-    for _ in range(2):
-        await run(providers, meter, (layer("one", ask_then_fail),), journals=Journals(tmp_path))
-    assert len(questions) == asked
-
-
-async def test_money_of_a_killed_run_is_told_by_the_next_and_wasted_if_that_fails(
-    providers: Providers, meter: Meter, tmp_path: Path
-) -> None:
-    killed = Journals(tmp_path).open("job0")
-    killed.spent_usd_by_layer = {"one": 0.25}
-    killed.record("question", "answer")
-    killed.close()
-    broken = (layer("one", failing(JobError("no"))),)
-    (report,) = await run(providers, meter, broken, journals=Journals(tmp_path))
-    assert report.cost_usd == 0.25
-    assert values(meter, "pipeline_wasted_cost_usd_total") == {("one",): 0.25}
-
-
 async def test_no_more_jobs_to_be_had_is_told_when_those_under_way_have_ended(
     providers: Providers, meter: Meter
 ) -> None:
@@ -414,3 +253,18 @@ async def test_no_more_jobs_to_be_had_is_told_when_those_under_way_have_ended(
     with pytest.raises(SourceError, match="gone"):
         await runner.run(Breaking(map(job, range(5))), reports)
     assert [report.outcome for report in reports] == [RunOutcome.SUCCEEDED] * 5
+
+
+async def test_job_that_the_budget_has_no_money_for_runs_no_layer(providers: Providers, meter: Meter) -> None:
+    @asynccontextmanager
+    async def refuse() -> AsyncIterator[None]:
+        raise BudgetExceededError("none", limit_usd=1, spent_usd=1, asked_usd=1)
+        yield
+
+    reports = Reports()
+    one = layer("one", failing(ZeroDivisionError()))
+    runner = Runner((one,), Workplace(providers, Path()), meter, concurrency=1, reserve=refuse)
+    await runner.run(JobList([job()]), reports)
+    assert [(report.outcome, report.layer) for report in reports] == [(RunOutcome.FAILED, None)]
+    assert "budget" in (reports[0].reason or "")
+    assert values(meter, "pipeline_layer_runs_total")["one", "failed"] == 0

@@ -151,7 +151,8 @@ def test_every_beginning_of_a_journal_can_be_read(path: Path) -> None:
     journal.ended(RunOutcome.SUCCEEDED)
     journal.close()
     whole = path.read_bytes()
-    for size in range(len(whole)):
+    ends = [number + 1 for number, byte in enumerate(whole[:-1]) if byte == ord("\n")]
+    for size in (0, 1, *(end + offset for end in ends for offset in (-1, 0, 1)), len(whole) - 1):
         path.write_bytes(whole[:size])
         outcome = reopened(path)[0].outcome
         assert outcome is None
