@@ -50,6 +50,7 @@ bench: $(READY) ## the benchmarks, us and the peers side by side
 	-$(BIN)/python benchmarks/scale.py
 	-$(BIN)/python benchmarks/http_load.py
 	-$(BIN)/python -P benchmarks/spool.py
+	-$(BIN)/python -P benchmarks/spool_compaction.py
 
 clean: ## remove what was built
 	rm -rf $(VENV) .mypy_cache .pytest_cache .ruff_cache .hypothesis

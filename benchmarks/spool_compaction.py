@@ -1,12 +1,12 @@
 """What thousands of dead workers cost a scrape: of prometheus_client, of ours before and after compaction.
 
-    python benchmarks/spool_compaction.py [--dead 3400] [--living 16] [--rounds 3]
+    python -P benchmarks/spool_compaction.py [--dead 3400] [--living 16] [--rounds 3]
 
 Each dead worker leaves two files, of 567 exposed lines. One copy of the spool is read by prometheus_client
 and stays as it is; ours compacts another of the same bytes, in a thread beside an event loop, as the
 sidecar does. The loop's longest hold is how much later than asked for it woke up, as far as this process
 was at work meanwhile; the rest is the machine's, and stands beside it. It ends with status 1 where a target
-is missed.
+is missed. (`-P`, because the folder has a file with the name of our package.)
 """
 
 from __future__ import annotations
@@ -24,6 +24,9 @@ from typing import NamedTuple
 
 from prometheus_client import generate_latest
 from prometheus_client.multiprocess import MultiProcessCollector
+
+sys.path.append(str(Path(__file__).parent))
+
 from spool import Worker, calls, check_same, timed
 
 from sidecar.exposition import TEXT, Renderer
