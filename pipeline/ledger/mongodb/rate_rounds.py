@@ -98,6 +98,7 @@ class RateRounds:
             if taking.permits or taking.corrections or documents.is_ahead(self._known, taking.slot):
                 if await self._tell(taking, now):
                     permits.give(takers)
+                    return  # who has asked meanwhile is served in the next round
             elif is_unserved and not is_fresh:
                 self._take_in(await self._read())
             else:
