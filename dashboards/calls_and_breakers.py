@@ -8,7 +8,7 @@ from dashboards.boards import Uid, board, link_to, scope_of
 from dashboards.colors import GREEN, RED, YELLOW
 from dashboards.outcome_colors import BREAKER, CALLS
 from dashboards.panels import Shown, graph, query, row, timeline
-from dashboards.queries import BAR_WINDOW, highest, numbered, one_of, share, total
+from dashboards.queries import BAR_WINDOW, Match, highest, numbered, one_of, share, total
 from dashboards.units import CALLS_PER_SECOND, COUNT, RATIO, SECONDS
 from pipeline import metrics
 from pipeline.metrics import BreakerState, CallOutcome
@@ -19,6 +19,7 @@ _LEGEND: Final = "{{dependency}}"
 _REJECTED: Final = one_of(
     CallOutcome.REJECTED_BREAKER, CallOutcome.REJECTED_BUDGET, CallOutcome.REJECTED_RATE_LIMIT
 )
+_SENT: Final = Match("!~", _REJECTED.value)
 _FAILED: Final = one_of(CallOutcome.ERROR, CallOutcome.TIMEOUT)
 _BREAKER_STATES: Final = {
     1: Shown(BreakerState.CLOSED.value, GREEN),
@@ -123,11 +124,11 @@ CALLS_AND_BREAKERS: Final = board(
         ),
         graph(
             "Share of calls that failed",
-            "Errors and timeouts among the calls that were made, by dependency.",
+            "Errors and timeouts among the calls that were sent, by dependency.",
             query(
                 share(
                     total(_SCOPE.rate(metrics.PIPELINE_CALLS, outcome=_FAILED), "dependency"),
-                    total(_SCOPE.rate(metrics.PIPELINE_CALLS), "dependency"),
+                    total(_SCOPE.rate(metrics.PIPELINE_CALLS, outcome=_SENT), "dependency"),
                 ),
                 _LEGEND,
             ),

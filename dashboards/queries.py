@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
@@ -82,7 +82,7 @@ class Scope:
             match = value if isinstance(value, Match) else Match("=", str(value))
             _check(definition, suffix, name, match)
             found[name] = match
-        return f"{definition.name}{suffix or ''}{_braces(found)}"
+        return f"{definition.name}{suffix or ''}{_braces(found.items())}"
 
     def rate(
         self,
@@ -128,9 +128,9 @@ class Scope:
         return f"{sums} / {total(self.rate(histogram, window, suffix=None, **labels), *by)}"
 
     def scrape(self, series: ScrapeSeries) -> str:
-        """What Prometheus itself stores of each scrape of a sidecar."""
-        chosen = {name: variable(name) for name in self.variables if name in _TARGET_LABELS}
-        return f"{series}{_braces({'job': Match('=', SIDECAR_JOB)} | chosen)}"
+        """What Prometheus itself stores of each scrape of a sidecar, and of nothing else that it scrapes."""
+        chosen = [(name, variable(name)) for name in self.variables if name in _TARGET_LABELS]
+        return f"{series}{_braces([('job', Match('=', SIDECAR_JOB)), *chosen])}"
 
 
 EVERYWHERE: Final = Scope()
@@ -198,6 +198,6 @@ def _check(definition: Definition, suffix: Suffix | None, name: str, match: Matc
         raise ValueError(f"{definition.name}: {name} is never {', '.join(sorted(wrong))}")
 
 
-def _braces(matches: Mapping[str, Match]) -> str:
-    inner = ", ".join(f'{name}{match.operator}"{match.value}"' for name, match in matches.items())
+def _braces(matches: Iterable[tuple[str, Match]]) -> str:
+    inner = ", ".join(f'{name}{match.operator}"{match.value}"' for name, match in matches)
     return f"{{{inner}}}" if inner else ""

@@ -14,10 +14,11 @@ _DAY_SECONDS: Final = 86_400
 # With several sidecars a dependency is down when none of them reaches it.
 _UP = highest(EVERYWHERE.series(metrics.PROBE_SUCCESS), "dependency")
 _CRITICAL = EVERYWHERE.series(metrics.DEPENDENCY_INFO, critical="true")
+# Each reason once, however many sidecars found it.
 _REASON = (
-    "{{ range query (printf `"
-    + EVERYWHERE.series(metrics.PROBE_FAILURE_REASON).replace("}", "")
-    + '{dependency="%s"} == 1` $labels.dependency) }} ({{ .Labels.reason }}){{ end }}'
+    "{{ range query (printf `max by (reason) ("
+    + EVERYWHERE.series(metrics.PROBE_FAILURE_REASON)
+    + '{dependency="%s"}) == 1` $labels.dependency) }} ({{ .Labels.reason }}){{ end }}'
 )
 _LEFT_SECONDS = f"{lowest(EVERYWHERE.series(metrics.PROBE_SSL_EARLIEST_CERT_EXPIRY), 'dependency')} - time()"
 

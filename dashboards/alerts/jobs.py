@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from dashboards.queries import EVERYWHERE, highest, share, total
+from dashboards.queries import EVERYWHERE, share, total
 from dashboards.rules import Alert, Group, Recording, Severity
 from pipeline.metrics import (
     PIPELINE_JOBS_IN_PROGRESS,
@@ -19,8 +19,9 @@ MIN_LAYER_RUNS: Final = 5
 _RUNS = total(EVERYWHERE.increase(PIPELINE_LAYER_RUNS, "5m"), "layer")
 _FAILED = total(EVERYWHERE.increase(PIPELINE_LAYER_RUNS, "5m", outcome=RunOutcome.FAILED), "layer")
 _FAILURE_RATIO = Recording("layer:pipeline_layer_failures:ratio_increase5m", share(_FAILED, _RUNS))
-_SINCE_PROGRESS = f"time() - {highest(EVERYWHERE.series(PIPELINE_LAST_PROGRESS), 'job', 'instance')}"
-_RUNNING = total(EVERYWHERE.series(PIPELINE_JOBS_IN_PROGRESS), "job", "instance")
+# Not aggregated: of machines that are told apart by a label of their own, each is judged by itself.
+_SINCE_PROGRESS = f"time() - {EVERYWHERE.series(PIPELINE_LAST_PROGRESS)}"
+_RUNNING = EVERYWHERE.series(PIPELINE_JOBS_IN_PROGRESS)
 
 JOBS: Final = Group(
     "pipeline-jobs",
@@ -40,7 +41,7 @@ JOBS: Final = Group(
         # after a quiet night: together with `hold_seconds` these are thirty minutes.
         Alert(
             name="JobStuck",
-            expression=f"{_SINCE_PROGRESS} > 300 and on (job, instance) {_RUNNING} > 0",
+            expression=f"{_SINCE_PROGRESS} > 300 and {_RUNNING} > 0",
             hold_seconds=1500,
             severity=Severity.WARNING,
             summary="Jobs beside {{ $labels.instance }} run and get nowhere",

@@ -5,15 +5,22 @@ from __future__ import annotations
 from typing import Final
 
 from dashboards.projection import budget_at_period_end
-from dashboards.queries import EVERYWHERE, highest, lowest
+from dashboards.queries import EVERYWHERE, highest, lowest, total
 from dashboards.rules import Alert, Group, Severity
 from pipeline import metrics
 
+# What the last worker of a period that is over has said of it holds no longer.
+_SPENT_IN_PERIOD = (
+    f"({EVERYWHERE.series(metrics.PIPELINE_BUDGET_SPENT)} "
+    f"unless {EVERYWHERE.series(metrics.PIPELINE_BUDGET_PERIOD_END)} < time())"
+)
 _LIMIT = EVERYWHERE.series(metrics.PIPELINE_BUDGET_LIMIT)
 _SPENT = EVERYWHERE.series(metrics.PIPELINE_BUDGET_SPENT)
 _WARN_RATIO = EVERYWHERE.series(metrics.PIPELINE_BUDGET_WARN_RATIO)
 _PERMITS = EVERYWHERE.series(metrics.PIPELINE_RATE_LIMIT_LIMIT)
 _PERMITS_LEFT = EVERYWHERE.series(metrics.PIPELINE_RATE_LIMIT_REMAINING)
+# A worker that was killed says for ever what was left then; that nobody asks tells it from one that lives.
+_ASKED_FOR = total(EVERYWHERE.increase(metrics.PIPELINE_RATE_LIMIT_DECISIONS, "1h"), "dependency")
 
 # Machines that share a budget all tell of it: `max` makes one alert of them.
 LIMITS: Final = Group(
@@ -21,14 +28,14 @@ LIMITS: Final = Group(
     alerts=(
         Alert(
             name="BudgetWarning",
-            expression=highest(f"{_SPENT} >= {_LIMIT} * {_WARN_RATIO} unless {_SPENT} >= {_LIMIT}"),
+            expression=highest(f"{_SPENT_IN_PERIOD} >= {_LIMIT} * {_WARN_RATIO} unless {_SPENT} >= {_LIMIT}"),
             severity=Severity.WARNING,
             summary="The budget is nearly spent",
             description='{{ $value | printf "%.2f" }} USD are spent, more than the share to warn at.',
         ),
         Alert(
             name="BudgetSpent",
-            expression=highest(f"{_SPENT} >= {_LIMIT}"),
+            expression=highest(f"{_SPENT_IN_PERIOD} >= {_LIMIT}"),
             severity=Severity.CRITICAL,
             summary="The budget is spent",
             description=(
@@ -46,7 +53,10 @@ LIMITS: Final = Group(
         ),
         Alert(
             name="RateLimitNearEnd",
-            expression=f"{lowest(f'{_PERMITS_LEFT} / {_PERMITS}', 'dependency', 'window')} <= 0.1",
+            expression=(
+                f"{lowest(f'{_PERMITS_LEFT} / {_PERMITS}', 'dependency', 'window')} <= 0.1 "
+                f"and on (dependency) {_ASKED_FOR} > 0"
+            ),
             hold_seconds=300,
             severity=Severity.WARNING,
             summary="Nearly no calls to {{ $labels.dependency }} are left in this {{ $labels.window }}",

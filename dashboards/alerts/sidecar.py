@@ -9,7 +9,8 @@ from dashboards.rules import Alert, Group, Severity
 from sidecar import metrics
 
 _UNREADABLE = EVERYWHERE.series(metrics.SIDECAR_SPOOL_UNREADABLE_FILES)
-# `unless … offset`: what was set aside before the first scrape has grown from nothing.
+# `unless … offset`: what was set aside before the first scrape has grown from nothing. Of the day before,
+# so that a time in which nothing was scraped does not look like nothing.
 _SET_ASIDE = EVERYWHERE.series(metrics.SIDECAR_SPOOL_QUARANTINED_FILES)
 
 SIDECAR: Final = Group(
@@ -43,7 +44,8 @@ SIDECAR: Final = Group(
             name="SpoolFilesSetAside",
             expression=(
                 f"{EVERYWHERE.increase(metrics.SIDECAR_SPOOL_QUARANTINED_FILES, '1h')} > 0 "
-                f"or ({_SET_ASIDE} > 0 unless {_SET_ASIDE} offset 1h) or {_UNREADABLE} > 0"
+                f"or ({_SET_ASIDE} > 0 unless last_over_time({_SET_ASIDE}[1d] offset 1h)) "
+                f"or {_UNREADABLE} > 0"
             ),
             severity=Severity.WARNING,
             summary="Metric files of workers beside {{ $labels.instance }} are damaged",

@@ -2,7 +2,17 @@ from __future__ import annotations
 
 import pytest
 
-from dashboards.queries import EVERYWHERE, Match, Scope, Suffix, bucket_bound, numbered, one_of, share
+from dashboards.queries import (
+    EVERYWHERE,
+    Match,
+    Scope,
+    ScrapeSeries,
+    Suffix,
+    bucket_bound,
+    numbered,
+    one_of,
+    share,
+)
 from pipeline.metrics import (
     CIRCUIT_BREAKER_STATE,
     PIPELINE_CALL_DURATION,
@@ -19,6 +29,13 @@ def test_a_query_is_filtered_by_the_variables_that_are_labels_of_its_metric() ->
     assert scope.series(PIPELINE_COST) == 'pipeline_cost_usd_total{instance=~"$instance", layer=~"$layer"}'
     assert scope.series(PROBE_SUCCESS) == 'probe_success{instance=~"$instance"}'
     assert EVERYWHERE.series(PROBE_SUCCESS) == "probe_success"
+
+
+def test_what_else_prometheus_scrapes_is_not_taken_for_a_sidecar() -> None:
+    """`All` is `.*` in every variable: the jobs of others too."""
+    assert Scope(("job", "instance")).scrape(ScrapeSeries.UP) == (
+        'up{job="sidecar", job=~"$job", instance=~"$instance"}'
+    )
 
 
 @pytest.mark.parametrize(

@@ -146,6 +146,15 @@ CASES: tuple[Case, ...] = (
         ),
     ),
     Case(
+        "JobStuck",
+        # Of two machines whose agents call their sidecars the same, one gets on.
+        jobs(running="1x60", last_progress="0x60", target=f'{TARGET},host="one"')
+        | jobs(running="1x60", last_progress="0+60x60", target=f'{TARGET},host="two"'),
+        6,
+        ON_WORKER_1 | {"host": "one"},
+        (),
+    ),
+    Case(
         "LatencySloBurnFast",
         calls(fast="0+8x300", every="0+10x300"),
         2,
@@ -169,9 +178,22 @@ CASES: tuple[Case, ...] = (
         (calls(fast="0+995x300", every="0+1000x300"),),
     ),
     Case(
-        "BudgetWarning", budget(spent="79 79 80x60"), 2, {}, (budget(spent="79.9x60"), budget(spent="100x60"))
+        "BudgetWarning",
+        budget(spent="79 79 80x60"),
+        2,
+        {},
+        (budget(spent="79.9x60"), budget(spent="100x60")),
+        # The last worker ended before the period did.
+        ended=((budget(spent="79 79 80x60", ends="600x60"), 11),),
     ),
-    Case("BudgetSpent", budget(spent="99 99 100x60"), 2, {}, (budget(spent="99.9x60"),)),
+    Case(
+        "BudgetSpent",
+        budget(spent="99 99 100x60"),
+        2,
+        {},
+        (budget(spent="99.9x60"),),
+        ended=((budget(spent="99 99 100x60", ends="600x60"), 11),),
+    ),
     Case(
         "BudgetRunsOut",
         budget(spent="0+1x60", ends="7200x60"),
@@ -196,6 +218,8 @@ CASES: tuple[Case, ...] = (
         2,
         {"dependency": "firecrawl", "window": "day"},
         (permits("61x60"), permits("60x3 600x60")),
+        # A worker that was killed said last that nothing is left.
+        ended=((permits("61 61 0x300", allowed="0 5 10x300"), 65),),
     ),
     Case(
         "SidecarDown",
@@ -225,6 +249,14 @@ CASES: tuple[Case, ...] = (
         ON_WORKER_1,
         (set_aside("0x60"),),
     ),
-    Case("SpoolFilesSetAside", set_aside("_ 2x60"), 1, ON_WORKER_1, ()),
+    Case(
+        "SpoolFilesSetAside",
+        set_aside("_ 2x60"),
+        1,
+        ON_WORKER_1,
+        (),
+        # Nothing was scraped for 20 minutes, an hour before.
+        ended=tuple((set_aside("_ 2x100 _x20 2x200"), minute) for minute in (165, 175, 180)),
+    ),
     Case("SpoolFilesSetAside", unreadable("0 2x60"), 1, ON_WORKER_1, (unreadable("0x60"),)),
 )

@@ -41,10 +41,10 @@ def layer(*, failed: str, succeeded: str) -> Series:
     return {f'{name}"failed"}}': failed, f'{name}"succeeded"}}': succeeded}
 
 
-def jobs(*, running: str, last_progress: str) -> Series:
+def jobs(*, running: str, last_progress: str, target: str = TARGET) -> Series:
     return {
-        f"pipeline_jobs_in_progress{{{TARGET}}}": running,
-        f"pipeline_last_progress_timestamp_seconds{{{TARGET}}}": last_progress,
+        f"pipeline_jobs_in_progress{{{target}}}": running,
+        f"pipeline_last_progress_timestamp_seconds{{{target}}}": last_progress,
     }
 
 
@@ -66,11 +66,12 @@ def budget(*, spent: str, limit: str = "100x600", ends: str | None = None) -> Se
     )
 
 
-def permits(remaining: str) -> Series:
-    labels = f'{TARGET},dependency="firecrawl",window="day"'
+def permits(remaining: str, *, allowed: str = "0+1x300") -> Series:
+    of_dependency = f'{TARGET},dependency="firecrawl"'
     return {
-        f"pipeline_rate_limit_limit{{{labels}}}": "600x300",
-        f"pipeline_rate_limit_remaining{{{labels}}}": remaining,
+        f'pipeline_rate_limit_limit{{{of_dependency},window="day"}}': "600x300",
+        f'pipeline_rate_limit_remaining{{{of_dependency},window="day"}}': remaining,
+        f'pipeline_rate_limit_decisions_total{{{of_dependency},decision="allowed"}}': allowed,
     }
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import subprocess
 from collections import Counter
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,7 @@ from dashboards.alerts import ALERTS
 from dashboards.generate import GENERATED, RULES
 from tests.e2e.conftest import Program
 from tests.e2e.dashboards.rule_cases import CASES, Case
-from tests.e2e.dashboards.rule_series import Series
+from tests.e2e.dashboards.rule_series import TARGET, Series, probe, second_sidecar
 from tests.e2e.servers.process import REPOSITORY
 
 RULE_FILE = Path(GENERATED) / RULES
@@ -110,8 +111,8 @@ def test_an_alert_is_silent_just_before_and_fires_just_after(
     run(program("promtool"), "test", "rules", str(file))
 
 
-def test_what_an_alert_says_is_filled_in(program: Program, tmp_path: Path) -> None:
-    """promtool shows what an alert says when it is told to expect none."""
+def said_by(promtool: str, file: Path, cases: Iterable[Case]) -> list[str]:
+    """What each alert says: promtool shows it when it is told to expect none."""
     tests = [
         {
             "interval": "1m",
@@ -124,13 +125,22 @@ def test_what_an_alert_says_is_filled_in(program: Program, tmp_path: Path) -> No
                 }
             ],
         }
-        for case in CASES
+        for case in cases
     ]
-    file = tmp_path / "test.yml"
     file.write_text(yaml.dump({"rule_files": [str(RULE_FILE)], "evaluation_interval": "1m", "tests": tests}))
-    done = subprocess.run(
-        [program("promtool"), "test", "rules", str(file)], capture_output=True, text=True, check=False
-    )
-    told = [line for line in done.stderr.splitlines() if "Annotations:{" in line]
+    done = subprocess.run([promtool, "test", "rules", str(file)], capture_output=True, text=True, check=False)
+    return [line for line in done.stderr.splitlines() if "Annotations:{" in line]
+
+
+def test_what_an_alert_says_is_filled_in(program: Program, tmp_path: Path) -> None:
+    told = said_by(program("promtool"), tmp_path / "test.yml", CASES)
     assert len(told) == len(CASES)
     assert [line for line in told if re.search(r"\{\{|<|%!", line)] == [], "a template that failed"
+
+
+def test_a_reason_that_two_sidecars_found_is_told_once(program: Program, tmp_path: Path) -> None:
+    series = probe("0x60") | second_sidecar("0x60")
+    for target in (TARGET, TARGET.replace("worker-1", "worker-2")):
+        series[f'probe_failure_reason{{{target},dependency="pdf_service",reason="connect"}}'] = "1x60"
+    (told,) = said_by(program("promtool"), tmp_path / "test.yml", [Case("ProbeDown", series, 1, {}, good=())])
+    assert "for two minutes (connect)." in told

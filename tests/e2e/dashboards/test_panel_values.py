@@ -1,0 +1,66 @@
+"""What a panel says of series that are known: not only that it has data."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+import yaml
+
+from dashboards.drawing.answers import filled
+from tests.e2e.conftest import Program
+from tests.e2e.dashboards.asking import queries
+from tests.e2e.dashboards.rule_series import TARGET, Series
+from tests.e2e.dashboards.test_rules import promtool_test, run
+
+MINUTES = 10
+
+
+@dataclass(frozen=True)
+class Said:
+    """The one value of a panel's first query, ten minutes after the series began."""
+
+    board: str
+    panel: str
+    series: Series
+    labels: str
+    value: float
+
+
+def calls(outcome: str, values: str) -> Series:
+    labels = f'{TARGET},layer="pain_points",dependency="openrouter",outcome="{outcome}"'
+    return {f"pipeline_calls_total{{{labels}}}": values}
+
+
+SAID = (
+    Said(
+        "pipeline-calls",
+        "Share of calls that failed",
+        # The breaker is open, and each of its trials fails.
+        calls("success", "7x20") | calls("timeout", "0+1x20") | calls("rejected_breaker", "0+99x20"),
+        '{dependency="openrouter"}',
+        1.0,
+    ),
+    Said(
+        "pipeline-overview",
+        "Sidecars",
+        {f"up{{{TARGET}}}": "1x20", 'up{job="node",instance="worker-1:9100"}': "1x20"},
+        "{}",
+        1.0,
+    ),
+)
+
+
+@pytest.mark.parametrize("said", SAID, ids=lambda said: said.panel)
+def test_a_panel_says_what_is_so(program: Program, tmp_path: Path, said: Said) -> None:
+    asked = next(one for one in queries() if (one.board, one.panel) == (said.board, said.panel))
+    expression = filled(asked.expression, 60 * MINUTES, 60).replace("[20s]", "[4m]")
+    expected = {
+        "expr": expression,
+        "eval_time": f"{MINUTES}m",
+        "exp_samples": [{"labels": said.labels, "value": said.value}],
+    }
+    file = tmp_path / "test.yml"
+    file.write_text(yaml.dump({"tests": [promtool_test(said.series, expected)]}))
+    run(program("promtool"), "test", "rules", str(file))
