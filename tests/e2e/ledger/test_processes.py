@@ -147,13 +147,15 @@ async def test_what_killed_processes_held_is_spent_once(
     budget = connect(mongodb.uri).pipeline.budget
     async with workers(mongodb.uri, most_leased=most_leased) as found, watching(budget):
         killed, others = found[:3], found[3:]
-        for worker in found:
+        for worker in killed:  # first, so that each of them gets something
             worker.begin()
 
         async def calls_are_under_way() -> bool:
             return all(len(worker.told("settled")) >= 3 for worker in killed)
 
         await wait_until(calls_are_under_way, "calls are under way")
+        for worker in others:
+            worker.begin()
         for worker in killed:
             worker.process.send_signal(signal.SIGKILL)
         await asyncio.gather(*(worker.process.wait() for worker in found))
