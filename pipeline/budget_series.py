@@ -26,12 +26,13 @@ class BudgetSeries:
         self._period_end: Gauge | None = None
 
     def show(self, state: BudgetState) -> None:
+        # Known before anything of the ledger is: nothing spent of a limit of nothing would be a budget spent.
+        _set_if_changed(self._limit, to_usd(state.limit_nano_usd))
+        _set_if_changed(self._warn, self._warn_ratio)
         if not state.is_known:
             return
         self._spent.set(to_usd(state.spent_nano_usd))
         self._reserved.set(to_usd(state.reserved_nano_usd))
-        _set_if_changed(self._limit, to_usd(state.limit_nano_usd))
-        _set_if_changed(self._warn, self._warn_ratio)
         if state.resets_at is not None:
             if self._period_end is None:
                 self._period_end = self._meter.gauge(metrics.PIPELINE_BUDGET_PERIOD_END)

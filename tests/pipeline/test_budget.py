@@ -3,6 +3,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import pickle
+from dataclasses import replace
 
 import pytest
 
@@ -10,6 +11,7 @@ from pipeline import BreakerOpenError, BudgetExceededError, Charge
 from pipeline.ledger import LedgerError, Period, to_nano_usd
 from pipeline.ledger.local_budget import LocalBudget
 from pipeline.ledger.periods import period_end
+from pipeline.ledger.protocol import BudgetState
 from pipeline.metrics import PriceSource
 from pipeline.rejections import BudgetUnavailableError
 from tests.pipeline.limited import NOON, Limited
@@ -245,3 +247,14 @@ async def test_what_a_ledger_could_not_be_told_is_told_with_the_next_call() -> N
     limited.budget.refresh()
     assert limited.money() == (1.0, 0.3, 0.0)
     assert limited.decisions("budget") == {"allowed": 2, "rejected": 1}
+
+
+class Unread(LocalBudget):
+    """A server's ledger that has not answered yet."""
+
+    def state(self) -> BudgetState:
+        return replace(super().state(), is_known=False)
+
+
+def test_a_budget_of_which_nothing_is_known_yet_is_not_one_that_is_spent() -> None:
+    assert Limited(ledger=Unread(to_nano_usd(1.0))).money() == (1.0, 0.0, 0.0)
