@@ -46,11 +46,11 @@ bench: $(READY) ## the benchmarks, us and the peers side by side
 	-$(BIN)/python benchmarks/overhead.py
 	-$(BIN)/python benchmarks/ledger.py
 	-$(BIN)/python benchmarks/probes.py
-	-$(BIN)/python benchmarks/pipeline.py
+	-$(BIN)/python benchmarks/jobs.py
 	-$(BIN)/python benchmarks/scale.py
 	-$(BIN)/python benchmarks/http_load.py
-	-$(BIN)/python -P benchmarks/spool.py
-	-$(BIN)/python -P benchmarks/spool_compaction.py
+	-$(BIN)/python benchmarks/spool.py
+	-$(BIN)/python benchmarks/spool_compaction.py
 
 clean: ## remove what was built
 	rm -rf $(VENV) .mypy_cache .pytest_cache .ruff_cache .hypothesis

@@ -1,6 +1,6 @@
 """What thousands of dead workers cost a scrape: of prometheus_client, of ours before and after compaction.
 
-    python -P benchmarks/spool_compaction.py [--dead 3400] [--living 16] [--rounds 3]
+    python benchmarks/spool_compaction.py [--dead 3400] [--living 16] [--rounds 3]
 
 Each dead worker leaves two files, of 567 exposed lines. One copy of the spool is read by prometheus_client
 and stays as it is; ours compacts another of the same bytes, in a thread beside an event loop, as the

@@ -1,6 +1,6 @@
 """What our machinery costs a job: processor time of `pipeline run`'s jobs, beside the same calls made bare.
 
-    python benchmarks/pipeline.py [--jobs 5] [--rounds 41]
+    python benchmarks/jobs.py [--jobs 5] [--rounds 41]
 
 Both run the seven layers on the same postings, with the same SDKs, against the same stand-ins, which are
 processes of their own. Ours is what `pipeline run` does: guard, prices, runner, journal, log events, and
@@ -14,7 +14,6 @@ from __future__ import annotations
 import argparse
 import asyncio
 import gc
-import importlib
 import logging
 import os
 import statistics
@@ -31,17 +30,6 @@ TARGET_OVERHEAD = 0.02
 CONCURRENCY = 4
 MAX_POSTINGS = 490
 ROOT = Path(__file__).parents[1]
-ELSEWHERE = [str(ROOT), *(path for path in sys.path if Path(path).resolve() != ROOT / "benchmarks")]
-# Python puts the folder of what it runs first, and in this one this file has the name of our package.
-if __name__ == "__main__":
-    sys.path[:] = ELSEWHERE
-else:  # another benchmark, which means the package
-    kept = sys.path[:]
-    sys.path[:] = ELSEWHERE
-    del sys.modules[__name__]
-    importlib.import_module(__name__)
-    sys.path[:] = kept
-
 if TYPE_CHECKING:
     from pipeline.jobs import JobReport
 
