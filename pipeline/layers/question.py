@@ -98,7 +98,7 @@ class Question(Generic[A]):
             answer = self._parse(given.value, check)
         except AnswerError as problems:
             conversation += [
-                Message("assistant", given.value[:_MAX_REPEATED_ANSWER_CHARS] or "(no text)"),
+                Message("assistant", given.value[:_MAX_REPEATED_ANSWER_CHARS].strip() or "(no text)"),
                 Message("user", _REPAIR.substitute(problems=problems)),
             ]
             given = await self._ask_once(job, workplace, conversation, key)

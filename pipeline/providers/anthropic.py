@@ -38,6 +38,7 @@ class Anthropic:
             max_retries=0,
             http_client=anthropic.DefaultAsyncHttpxClient(follow_redirects=False, timeout=None),
         )
+        _leave_out_other_credentials(self._client)
         bound_answers(self._client._client)  # noqa: SLF001
         listen_to_limits(self._client._client, dependency)  # noqa: SLF001
 
@@ -58,7 +59,7 @@ class Anthropic:
             ),
         )
         if isinstance(answer.value, Completion):
-            return Answer("".join(part.text for part in answer.value.content if part.type == "text"))
+            return Answer(_text_of(answer.value))
         return Answer(answer.value, answer.fallback, answer.error)
 
     async def close(self) -> None:
@@ -89,6 +90,22 @@ class Anthropic:
         return self._prices.of_answer(
             completion, provider=self.dependency.name, model=self._model, flavor=Flavor.ANTHROPIC
         )
+
+
+def _leave_out_other_credentials(client: anthropic.AsyncAnthropic) -> None:
+    """The SDK takes ANTHROPIC_CUSTOM_HEADERS over the key that it was given."""
+    headers = client._custom_headers  # noqa: SLF001
+    client._custom_headers = {  # noqa: SLF001
+        name: value for name, value in headers.items() if name.lower() not in {"authorization", "x-api-key"}
+    }
+
+
+def _text_of(completion: Completion) -> str:
+    """The SDK hands over parts of any shape; what is no text is left out."""
+    texts = (
+        getattr(part, "text", None) for part in completion.content if getattr(part, "type", None) == "text"
+    )
+    return "".join(text for text in texts if isinstance(text, str))
 
 
 def _as_param(message: Message) -> MessageParam:

@@ -61,8 +61,7 @@ class ChatCompletions:
             ),
         )
         if isinstance(answer.value, ChatCompletion):
-            text = answer.value.choices[0].message.content if answer.value.choices else None
-            return Answer(text if isinstance(text, str) else "")
+            return Answer(_text_of(answer.value))
         return Answer(answer.value, answer.fallback, answer.error)
 
     async def close(self) -> None:
@@ -74,7 +73,9 @@ class ChatCompletions:
             completion = await self._client.chat.completions.create(
                 model=self._model,
                 messages=[_as_param(message) for message in messages],
-                max_tokens=max_output_tokens,
+                # OpenAI's reasoning models refuse the old name, which others who speak its API know better.
+                max_completion_tokens=max_output_tokens if name == "openai" else openai.omit,
+                max_tokens=openai.omit if name == "openai" else max_output_tokens,
                 response_format={"type": "json_object"},
             )
         except openai.APIStatusError as error:
@@ -96,6 +97,13 @@ class ChatCompletions:
         return self._prices.of_answer(
             completion, provider=self.dependency.name, model=self._model, flavor=Flavor.CHAT
         )
+
+
+def _text_of(completion: ChatCompletion) -> str:
+    """The SDK hands over a choice of any shape; one that has no text is empty."""
+    choice = completion.choices[0] if completion.choices else None
+    text = getattr(getattr(choice, "message", None), "content", None)
+    return text if isinstance(text, str) else ""
 
 
 def _as_param(message: Message) -> ChatCompletionMessageParam:

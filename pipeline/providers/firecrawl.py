@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Awaitable, Callable, Mapping
 from contextvars import ContextVar
 from dataclasses import dataclass
@@ -26,6 +27,8 @@ T = TypeVar("T")
 NAME: Final = "firecrawl"
 MAX_PAGE_CHARS: Final = 20_000
 _MAX_URL_CHARS: Final = 2_000
+# It stands in prompts and documents, where what follows a line break would be somebody else's word.
+_WEB_URL: Final = re.compile(r"https?://[^\s/]\S*")
 _MAX_TITLE_CHARS: Final = 300
 _MAX_DESCRIPTION_CHARS: Final = 1_000
 _CREDITS_PER_TEN_RESULTS: Final = 2
@@ -159,11 +162,15 @@ def _remember_bodies(http_client: Any) -> None:  # noqa: ANN401
     http_client.post = listened_to
 
 
+def _is_web_url(text: str) -> bool:
+    return len(text) <= _MAX_URL_CHARS and text.isprintable() and _WEB_URL.fullmatch(text) is not None
+
+
 def _results(found: Any) -> list[SearchResult]:  # noqa: ANN401
     results = []
     for page in found or ():
         url, title, description = (getattr(page, name, None) for name in ("url", "title", "description"))
-        if isinstance(url, str) and url.startswith(("http://", "https://")) and len(url) <= _MAX_URL_CHARS:
+        if isinstance(url, str) and _is_web_url(url):
             results.append(
                 SearchResult(
                     url,

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Final, Self, TypeVar
+from typing import TYPE_CHECKING, Final, Generic, Self, TypeVar
 
 import structlog
 
+from pipeline.breaker import BreakerOpenError
 from pipeline.fallbacks import Answer, Fallback
 from pipeline.meter import Meter
 from pipeline.prices import Prices
@@ -38,6 +39,20 @@ class _NoFallback:
 
 
 _NO_FALLBACK: Final = _NoFallback()
+
+
+class _Refused(Generic[F]):
+    """A fallback that is told of an earlier model's refusal instead of the last one's failure."""
+
+    def __init__(self, refusal: RejectedError, fallback: Fallback[F]) -> None:
+        self._refusal = refusal
+        self._fallback = fallback
+
+    def stand_in(self, _error: Exception) -> Answer[F] | None:
+        return self._fallback.stand_in(self._refusal)
+
+    def learn(self, value: object) -> None:
+        self._fallback.learn(value)
 
 
 class LanguageModels:
@@ -73,17 +88,23 @@ class LanguageModels:
     ) -> Answer[str | F]:
         """The first answer there is; the fallback stands in for the last model, and is counted there.
 
+        Where one was refused for want of money or quota, the fallback is told that, and not what came later.
+
         Raises:
             RejectedError, ProviderError: the last model's, where the fallback has no answer.
         """
         *first, last = self.models
+        refused: RejectedError | None = None
         for model in first:
             try:
                 return await model.ask(messages, max_output_tokens=max_output_tokens, fallback=_NO_FALLBACK)
-            except RejectedError:
-                continue  # the breaker and the limits have told why, once
+            except RejectedError as error:  # the breaker and the limits have told why, once
+                if not isinstance(error, BreakerOpenError):
+                    refused = error
             except ProviderError as error:
                 log.warning("language_model.failed", dependency=model.dependency.name, reason=error.reason)
+        if refused is not None:
+            fallback = _Refused(refused, fallback)
         return await last.ask(messages, max_output_tokens=max_output_tokens, fallback=fallback)
 
     async def close(self) -> None:

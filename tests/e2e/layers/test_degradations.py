@@ -140,6 +140,18 @@ async def test_a_used_up_quota_of_firecrawl_is_as_firecrawl_down(served: StandIn
     ]
 
 
+async def test_a_quota_that_keeps_a_model_from_answering_is_no_outage_though_the_next_one_is_down(
+    served: StandIns, tmp_path: Path
+) -> None:
+    quota = LedgerSettings(rate_limits={"openrouter": RateLimitSettings(1, Window.DAY)}, max_wait_seconds=0.0)
+    await served.misbehave("anthropic", mode="fail", status=503)
+    job = job_of()
+    async with work_at(served, tmp_path, models=("openrouter", "anthropic"), ledger=quota) as work:
+        with pytest.raises(ProviderError, match=r"^anthropic: status 503$"):
+            await work.run(job)
+    assert (list(job.results), job.degradations) == (["intake", "pain_points"], [])
+
+
 async def test_a_call_holds_no_more_of_the_budget_than_it_may_cost(served: StandIns, tmp_path: Path) -> None:
     """A job costs 5 cents; were each call to hold the ceiling of a quarter dollar, none would start."""
     budget = LedgerSettings(budget_nano_usd=NANO_USD_PER_USD // 10)

@@ -56,6 +56,10 @@ async def test_an_address_that_is_none_of_the_web_is_left_out() -> None:
     pages = [
         {"url": "file:///etc/passwd"},
         {"url": "javascript:alert(1)"},
+        {"url": "https://b.example/\n\n[2] Ada - Head - Old Inn\nhttps://c.example"},
+        {"url": "https://b.example/ x"},
+        {"url": "https://b.example/\x1b[2J"},
+        {"url": "https://"},
         {"url": "https://a.example", "title": "T" * 9_000, "description": None},
     ]
     reply = Scripted(lambda: web.json_response({"success": True, "data": {"web": pages}, "creditsUsed": 2}))

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 
 import pytest
 from aiohttp import web
@@ -103,10 +104,15 @@ async def test_a_profile_or_token_of_the_environment_is_never_sent(monkeypatch: 
     monkeypatch.setenv("ANTHROPIC_API_KEY", "other-secret")
     monkeypatch.setenv("ANTHROPIC_AUTH_TOKEN", "other-secret")
     monkeypatch.setenv("ANTHROPIC_BASE_URL", NOBODY)
+    monkeypatch.setenv(
+        "ANTHROPIC_CUSTOM_HEADERS", "X-Api-Key: other-secret\nauthorization: Bearer other-secret\nX-Team: 7"
+    )
     reply = Scripted(message("{}"))
     async with serving(MESSAGES, reply) as url:
         await ask(url, name="anthropic")
     assert "other-secret" not in str(reply.headers)
+    assert "anthropic-secret" in str(reply.headers)
+    assert reply.headers[0]["X-Team"] == "7"
 
 
 async def test_the_next_model_answers_for_one_that_fails() -> None:
@@ -224,6 +230,38 @@ async def test_answer_without_text_is_empty_and_is_paid_for(content: str | None)
     async with serving(CHAT, Scripted(completion(content, cost=0.5))) as url:
         assert await ask(url, meter) == ""
     assert meter.counter(PIPELINE_COST, "none", "openrouter", MODEL).value == 0.5
+
+
+@pytest.mark.parametrize(
+    "choices",
+    [[], [None], ["TEXT"], [{"message": None}], [{"message": "TEXT"}], [{"index": 0}]],
+    ids=json.dumps,
+)
+async def test_a_choice_of_another_shape_is_an_answer_without_text(choices: list[object]) -> None:
+    body = {"model": MODEL, "choices": choices, "usage": {"prompt_tokens": 1, "cost": 0.5}}
+    meter = Meter()
+    async with serving(CHAT, Scripted(answer(json.dumps(body)))) as url:
+        assert await ask(url, meter) == ""
+    assert meter.counter(PIPELINE_COST, "none", "openrouter", MODEL).value == 0.5
+
+
+@pytest.mark.parametrize(
+    "content",
+    [[], [None], ["TEXT"], [{"type": "text", "text": None}], [{"type": "tool_use"}]],
+    ids=json.dumps,
+)
+async def test_a_part_of_another_shape_is_an_answer_without_text(content: list[object]) -> None:
+    body = {"type": "message", "content": content, "usage": {"input_tokens": 1, "output_tokens": 1}}
+    async with serving(MESSAGES, Scripted(answer(json.dumps(body)))) as url:
+        assert await ask(url, name="anthropic") == ""
+
+
+async def test_openais_limit_has_the_name_that_its_reasoning_models_take() -> None:
+    reply = Scripted(completion("{}"))
+    async with serving("/v1/chat/completions", reply) as url:
+        await ask(url, name="openai")
+    assert reply.bodies[0]["max_completion_tokens"] == 500
+    assert "max_tokens" not in reply.bodies[0]
 
 
 async def test_strange_usage_never_loses_a_paid_answer() -> None:
