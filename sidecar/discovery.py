@@ -53,9 +53,15 @@ class DiscoveryRoutes:
 
     async def targets(self, request: web.Request) -> web.Response:
         discovery = self._discovery()
-        own = discovery.address or reached_at(request)
+        own = discovery.address or named_by(request, discovery.peers) or reached_at(request)
         groups = target_groups(own, discovery.peers, discovery.labels)
         return web.json_response(groups, headers={hdrs.CACHE_CONTROL: "no-store"})
+
+
+def named_by(request: web.Request, peers: Sequence[str]) -> str | None:
+    """The peer that this sidecar was asked as, if it was; the header can name nobody else."""
+    name = request.headers.get(hdrs.HOST)
+    return name if name in peers else None
 
 
 def reached_at(request: web.Request) -> str | None:

@@ -82,6 +82,11 @@ def test_an_agent_is_started_as_its_configuration_says() -> None:
     assert (ROOT / option(told, "--config.file")[0]) == agent()
 
 
+def test_the_rules_that_are_named_are_there() -> None:
+    for command in starting("vmalert"):
+        assert (ROOT / option(command, "-rule")[0]).exists()
+
+
 def agent() -> Path:
     return ROOT / "deploy" / "prometheus" / "agent.yml"
 

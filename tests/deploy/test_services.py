@@ -10,6 +10,7 @@ from urllib.parse import urlsplit
 import pytest
 import yaml
 
+from dashboards.alerts import ALERTS
 from dashboards.queries import SIDECAR_JOB
 from sidecar.app import Sidecar
 from sidecar.config import Config, load
@@ -74,6 +75,17 @@ def assert_published(service: str, address: str) -> None:
     assert SERVICES[service]["ports"] == [f"127.0.0.1:{port}:{port}"]
 
 
+def test_alertmanager_holds_back_our_own_alerts_alone_and_of_the_same_dependency() -> None:
+    config = yaml.safe_load((DEPLOY / "alertmanager" / "alertmanager.yml").read_text())
+    ours = {alert.name for alert in ALERTS}
+    for rule in config["inhibit_rules"]:
+        for (matcher,) in (rule["source_matchers"], rule["target_matchers"]):
+            named = re.fullmatch(r'alertname =~? "?([\w|]+)"?', matcher)
+            assert named is not None, matcher
+            assert {*named[1].split("|")} <= ours
+        assert rule["equal"] == ["dependency"]
+
+
 def test_grafana_finds_prometheus_and_the_generated_dashboards() -> None:
     provisioning = DEPLOY / "grafana" / "provisioning"
     (source,) = yaml.safe_load((provisioning / "datasources" / "prometheus.yml").read_text())["datasources"]
@@ -102,8 +114,16 @@ def test_what_runs_beside_a_sidecar_asks_it_where_it_listens_by_default() -> Non
 
 def test_an_agent_keeps_the_sidecar_beside_it_alone() -> None:
     (job,) = prometheus("agent")["scrape_configs"]
-    assert job["relabel_configs"] == [{"source_labels": [RELATION_LABEL], "regex": "self", "action": "keep"}]
+    assert job["relabel_configs"][0] == {"source_labels": [RELATION_LABEL], "regex": "self", "action": "keep"}
     assert RELATION_LABEL in SCALING_OUT
+
+
+def test_an_agent_names_its_sidecar_by_what_alerts_and_dashboards_tell_them_apart() -> None:
+    (job,) = prometheus("agent")["scrape_configs"]
+    named = job["relabel_configs"][1]
+    assert named.keys() == {"target_label", "replacement"}
+    assert named["target_label"] == "instance"
+    assert "`instance`" in SCALING_OUT
 
 
 def test_an_agent_has_nothing_that_an_agent_refuses() -> None:

@@ -48,6 +48,18 @@ async def test_without_an_address_it_is_listed_where_it_was_asked(aiohttp_client
     assert [group["targets"] for group in groups] == [[f"127.0.0.1:{client.port}"]]
 
 
+async def test_who_asks_by_a_name_that_the_peers_have_of_it_gets_it_once(aiohttp_client: Any) -> None:
+    """By the socket alone it is 192.0.2.1, and would be scraped under both, and count twice in every sum."""
+    peers = ("host-1.example.net:9747", "host-2.example.net:9747")
+    config = Config.model_validate({"discovery": {"peers": peers}})
+    client = await aiohttp_client(Sidecar(config, Redactor()).application())
+    groups = await (await client.get("/sd", headers={"Host": peers[0]})).json()
+    assert [(group["targets"], group["labels"][RELATION_LABEL]) for group in groups] == [
+        ([peers[0]], "self"),
+        ([peers[1]], "peer"),
+    ]
+
+
 @pytest.mark.parametrize(
     ("own_end", "address"),
     [

@@ -28,7 +28,7 @@ class Machine:
     """What runs on one; `agent_config` is written as its agent starts."""
 
     def __init__(self, name: str, directory: Path, *, port: int, peer_ports: tuple[int, ...] = ()) -> None:
-        self.name = name
+        self.instance = f"{name}:9747"
         self.directory = directory / name
         self.spool = self.directory / "spool"
         peers = ", ".join(f"'127.0.0.1:{peer}'" for peer in peer_ports)
@@ -48,7 +48,7 @@ class Machine:
                         f"- url: {victoria_metrics.url}/api/v1/write\n"
                         "    queue_config: {batch_send_deadline: 200ms}"
                     ),
-                    "host: host-1": f"host: {self.name}",
+                    "replacement: host-1:9747": f"replacement: {self.instance}",
                     "scrape_interval: 15s": "scrape_interval: 1s",
                     "scrape_timeout: 10s": "scrape_timeout: 1s",
                 },
