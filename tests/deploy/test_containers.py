@@ -126,6 +126,25 @@ def test_the_worker_takes_its_variables(container: Container, tmp_path: Path) ->
 
 
 @each(WORKERS)
+def test_another_provider_is_one_more_key(container: Container, tmp_path: Path) -> None:
+    """As docs/deploy.md says."""
+    key = tmp_path / "anthropic_api_key"
+    key.write_text("one-more\n")
+    environment = as_on_this_machine(container, tmp_path) | {"ANTHROPIC_API_KEY_FILE": str(key)}
+    asked = {access.name for access in Settings.from_environment(environment).language_models}
+    assert asked == {"openrouter", "anthropic"}
+
+
+def test_the_pods_share_the_budget_that_they_are_given(tmp_path: Path) -> None:
+    """The dashboards and alerts take it for one; the spool of a pod is no other's, and ends with it."""
+    (worker,) = [container for container in WORKERS if container.where.startswith("statefulset")]
+    ledger = Settings.from_environment(as_on_this_machine(worker, tmp_path)).ledger
+    assert manifests()["StatefulSet"]["spec"]["replicas"] > 1
+    assert ledger.budget_nano_usd is not None
+    assert ledger.mongodb_uri is not None
+
+
+@each(WORKERS)
 def test_sidecar_and_worker_know_the_same_dependencies(container: Container) -> None:
     beside = next(
         each for each in SIDECARS if each.where.partition(":")[0] == container.where.partition(":")[0]
