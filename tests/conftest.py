@@ -12,13 +12,18 @@ RUN_APART = (
     HERE / "dashboards" / "grafana",
     HERE / "deploy",
     HERE / "e2e",
+    HERE / "pipeline" / "breaker" / "test_threads.py",
     HERE / "pipeline" / "demo",
     HERE / "pipeline" / "providers",
+    HERE / "pipeline" / "test_cli.py",
     HERE / "sidecar" / "probes",
+    HERE / "sidecar" / "test_config_hostile.py",
     HERE / "sidecar" / "test_one_registry.py",
+    HERE / "sidecar" / "test_web_api.py",
     HERE / "test_architecture.py",
 )
-"""Tests of whole processes and real servers, of what talks to servers over sockets, of heavy libraries."""
+"""Tests of whole processes and real servers, of what talks to servers over sockets, of heavy libraries,
+of many threads and of many thousand inputs."""
 
 
 # No deadline: a busy machine is no defect.

@@ -24,7 +24,6 @@ from pipeline.cli import main
 from pipeline.demo.stand_ins import create_app
 
 # The whole command, through real sockets to the stand-ins.
-pytestmark = pytest.mark.e2e
 
 EXAMPLES = Path(__file__).parents[2] / "examples" / "postings"
 POSTING = "# Cook at Old Inn\n\nThe kitchen burns down every night.\n"
