@@ -27,10 +27,11 @@ JOBS: Final = Group(
     "pipeline-jobs",
     recordings=(_FAILURE_RATIO,),
     alerts=(
+        # Shorter than the window of the ratio: a batch that fails at once is in it for five minutes only.
         Alert(
             name="LayerFailureRatioHigh",
             expression=f"{_FAILURE_RATIO.name} > 0.1 and on (layer) {_RUNS} >= {MIN_LAYER_RUNS}",
-            hold_seconds=300,
+            hold_seconds=120,
             severity=Severity.WARNING,
             summary="The layer {{ $labels.layer }} fails often",
             description=(

@@ -134,6 +134,15 @@ CASES: tuple[Case, ...] = (
             layer(failed="0x10 1 1 1 1 2 2 2 2 3 3 3 3 4", succeeded="0x60"),
         ),
     ),
+    # A batch that fails at once, as one that is run every hour does.
+    Case(
+        "LayerFailureRatioHigh",
+        layer(failed="0x10 9x60", succeeded="0x60"),
+        11,
+        {"layer": "pain_points"},
+        (layer(failed="0x10 3x60", succeeded="0x60"),),
+        ended=((layer(failed="0x10 9x60", succeeded="0x60"), 16),),
+    ),
     Case(
         "JobStuck",
         jobs(running="0x2 1x60", last_progress="0x60"),
