@@ -20,6 +20,9 @@ _BLOCKS = frozenset(
 # Neither `<` nor `>` inside: a tag that is not closed ends at the next, and no text is looked at twice.
 _TOKEN = re.compile(r"<(?P<closes>/?)(?P<name>[a-zA-Z][a-zA-Z0-9]*)[^<>]*>|<[!?][^<>]*>")
 
+_CODE_OPENS = re.compile(r"<(script|style)(?![\w-])[^<>]*>", re.IGNORECASE)
+_CODE_CLOSES = {name: re.compile(rf"</{name}(?![\w-])[^<>]*>", re.IGNORECASE) for name in ("script", "style")}
+
 
 @dataclass(frozen=True, slots=True)
 class Block:
@@ -56,7 +59,8 @@ class _Blocks:
         self._end_block()
 
     def _open(self, tag: str) -> None:
-        self._in_title = tag == "title"
+        # An image in the text may have a title too.
+        self._in_title = tag == "title" and self._unseen in {None, "head"} and not self.title
         if tag == "body":
             self._unseen = None  # a head that was never closed
         elif self._unseen is None and tag in _UNSEEN:
@@ -86,11 +90,27 @@ class _Blocks:
             self.blocks.append(Block(self._tag, text))
 
 
-def parse_html(html: str) -> tuple[str, list[Block]]:
-    """The document's title, which may be empty, and its blocks; takes any text, in time linear in it."""
+def parse_html(html: str, *, max_chars: int | None = None) -> tuple[str, list[Block]]:
+    """The document's title, which may be empty, and its blocks; takes any text, in time linear in it.
+
+    `max_chars` is how much is read of what is left without comments, scripts and styles.
+    """
     blocks = _Blocks()
-    blocks.feed(_without_comments(html))
+    blocks.feed(_without_code(_without_comments(html))[:max_chars])
     return blocks.title, blocks.blocks
+
+
+def _without_code(html: str) -> str:
+    """One that is never closed hides the rest, as in a browser."""
+    parts: list[str] = []
+    end = 0
+    while (opening := _CODE_OPENS.search(html, end)) is not None:
+        parts.append(html[end : opening.start()])
+        closing = _CODE_CLOSES[opening[1].lower()].search(html, opening.end())
+        if closing is None:
+            return "".join(parts)
+        end = closing.end()
+    return "".join((*parts, html[end:]))
 
 
 def _without_comments(html: str) -> str:

@@ -11,7 +11,9 @@ from pipeline.ledger.settings import LedgerSettings
 from pipeline.prices import Prices
 from pipeline.variables import Variables
 
-MAX_CV_BYTES: Final = 64 * 1024
+MAX_CV_BYTES: Final = 20 * 1024
+"""So that a prompt has room for all of it, with the numbers of its lines."""
+
 _DAY_SECONDS: Final = 24 * 3600
 _MONTH_SECONDS: Final = 31 * _DAY_SECONDS
 

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Self
+from typing import Final, Self
 
-from pipeline.layers.lines import one_line
+from pipeline.layers.markup import without_markup
+
+_SECTION: Final = re.compile(r"##? ")
+_RULE: Final = re.compile(r"([-*_=] ?){3,}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,7 +20,7 @@ class Candidate:
     Attributes:
         name: The heading of the first level; empty where there is none.
         contact: What stands between that heading and the first section; no model is shown it.
-        lines: The sections, by the line's number in the file; without empty lines.
+        lines: The sections, by the line's number in the file; without inline markup and empty lines.
     """
 
     name: str
@@ -26,15 +30,13 @@ class Candidate:
     @classmethod
     def parse(cls, markdown: str) -> Self:
         """Any text is a CV: what has no sections is all body."""
-        numbered = {
-            number: line
-            for number, text in enumerate(markdown.splitlines(), start=1)
-            if (line := one_line(text))
-        }
-        title = next((number for number, line in numbered.items() if line.startswith("# ")), None)
-        sections = next((number for number, line in numbered.items() if line.startswith("## ")), None)
-        if title is None or (sections is not None and sections < title):
+        numbered = _numbered(markdown)
+        title = next((number for number, line in numbered.items() if _SECTION.match(line)), None)
+        if title is None or not numbered[title].startswith("# "):
             return cls("", (), numbered)
+        sections = next(
+            (number for number, line in numbered.items() if number > title and _SECTION.match(line)), None
+        )
         name = numbered[title].removeprefix("# ")
         begin = title + 1 if sections is None else sections
         contact = tuple(line for number, line in numbered.items() if title < number < begin)
@@ -51,3 +53,20 @@ class Candidate:
     @property
     def text(self) -> str:
         return "\n".join(self.lines.values())
+
+
+def _numbered(markdown: str) -> dict[int, str]:
+    """The lines with words in them; a heading that is underlined as one that begins with `#`."""
+    numbered: dict[int, str] = {}
+    is_underlined = False
+    for number, text in enumerate(markdown.splitlines(), start=1):
+        line = without_markup(text)
+        before = numbered.get(number - 1)
+        if before is not None and set(line) == {"="}:
+            numbered[number - 1], is_underlined = f"# {before}", True
+        # Where headings are made otherwise, dashes are a rule that stands too close to what is above it.
+        elif before is not None and is_underlined and set(line) == {"-"}:
+            numbered[number - 1] = f"## {before}"
+        elif line and not _RULE.fullmatch(line):
+            numbered[number] = line
+    return numbered

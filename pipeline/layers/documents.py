@@ -15,7 +15,7 @@ from pipeline.layers.people import Contact, ContactKind, People
 from pipeline.layers.posting import Posting
 from pipeline.layers.research import Research
 
-_NOBODY = "the hiring team"
+_NOBODY = "hiring team"
 
 
 def curriculum_vitae(application: Application, candidate: Candidate) -> Paper:

@@ -5,21 +5,24 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Mapping
+from html import unescape
 from typing import Any, Final
 
 from pipeline.html_blocks import HEADINGS, parse_html
 from pipeline.layers.lines import one_line
-from pipeline.layers.posting import IntakeError, Posting, parse_posting
+from pipeline.layers.posting import MAX_TITLE_CHARS, IntakeError, Posting, parse_posting
 
 MAX_HTML_CHARS: Final = 300_000
-"""This runs in the event loop; a page's text stands in fewer."""
+"""Without comments, scripts and styles. This runs in the event loop; a page's text stands in fewer."""
 
 _IS_JSON: Final = re.compile(r"\s*(?:\{|\[\s*\{)")
 _IS_HTML: Final = re.compile(
-    r"\s*(?:<!--|<!doctype\s+html|<(?:html|head|body|article|section|main|div|h1|p|ul|script|meta|title)\b)",
+    r"\s*(?:<!--|<!doctype\s+html|<(?:html|head|body|header|article|section|main|div|span|h[1-6]|p|br|b|strong"
+    r"|em|ul|ol|table|script|style|meta|title)\b)",
     re.IGNORECASE,
 )
-_MAX_NAMES_CHARS: Final = 160
+# As some job boards have it in their JSON.
+_IS_ESCAPED_HTML: Final = re.compile(r"\s*&lt;[a-z][a-z0-9]*(?:\s[^<>]{0,500})?&gt;", re.IGNORECASE)
 
 # The keys that job boards, schema.org's JobPosting and people use; the first that is there counts.
 _TITLE_KEYS: Final = ("title", "job_title", "jobTitle", "position", "role")
@@ -58,9 +61,11 @@ def read_posting(text: str, *, named: str = "") -> Posting:
 
 
 def _as_markdown(text: str, *, is_html: bool = False) -> str:
+    if _IS_ESCAPED_HTML.match(text):
+        text = unescape(text)
     if not is_html and not _IS_HTML.match(text):
         return text
-    title, blocks = parse_html(text[:MAX_HTML_CHARS])
+    title, blocks = parse_html(text, max_chars=MAX_HTML_CHARS)
     lines = [
         f"{'#' * int(block.tag[1])} {block.text}"
         if block.tag in HEADINGS
@@ -110,7 +115,7 @@ def _read_document(document: Mapping[str, Any]) -> Posting:
     given = {"title": title, "company": company}
     return posting.model_copy(
         update={
-            key: one_line(value)[:_MAX_NAMES_CHARS]
+            key: one_line(value)[:MAX_TITLE_CHARS]
             for key, value in given.items()
             if value is not None and one_line(value)
         }

@@ -13,9 +13,11 @@ from typing import Final
 
 from pipeline.layers.candidate import Candidate
 from pipeline.layers.facts import facts_of, names_in
-from pipeline.layers.vocabulary import DEGREES
+from pipeline.layers.vocabulary import DEGREES, LESSER_AFTER, LESSER_BEFORE
 
 _MAX_SHOWN: Final = 5
+_WORD_BEFORE: Final = re.compile(r"(\w+)\.?[ -]\Z")
+_WORD_AFTER: Final = re.compile(r"[ -](\w+)")
 _PAST: Final = re.compile(
     r"\bI(?:['’]ve|\s+have)\s+(?!read\b|seen\b|attached\b|enclosed\b|followed\b|a question\b)"
     r"|\bI\s+(?:had|was|led|built|managed|worked|ran|wrote|designed|founded|studied|earned|graduated)\b"
@@ -51,7 +53,9 @@ def uncopied(text: str, cv_lines: Sequence[int], candidate: Candidate) -> list[s
     missing = missing_lines(cv_lines, candidate)
     if missing:
         return missing
-    if _flat(text) not in _flat(candidate.cited(cv_lines)):
+    source = _flat(candidate.cited(cv_lines))
+    found = re.finditer(rf"(?<!\w){re.escape(_flat(text))}(?!\w)", source)
+    if not any(_is_whole(source[: at.start()], source[at.end() :]) for at in found):
         return ["it is not copied from the line that it cites"]
     return []
 
@@ -83,6 +87,15 @@ def shares_words(text: str, other: str, *, least: int) -> bool:
     """Whether so many words of substance stand in both; all of `other`'s, where it has fewer."""
     wanted = facts_of(other).stems
     return len(facts_of(text).stems & wanted) >= min(least, len(wanted))
+
+
+def _is_whole(before: str, after: str) -> bool:
+    """Whether no word beside it makes less of it, as in `Assistant Manager`."""
+    word_before, word_after = _WORD_BEFORE.search(before), _WORD_AFTER.match(after)
+    return not (
+        (word_before is not None and word_before[1] in LESSER_BEFORE)
+        or (word_after is not None and word_after[1] in LESSER_AFTER)
+    )
 
 
 def _flat(text: str) -> str:

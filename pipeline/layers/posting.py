@@ -75,8 +75,9 @@ class Posting(BaseModel):
 
     @property
     def summary(self) -> str:
-        """Title and company, for a prompt."""
-        return f"Role: {self.title}\nCompany: {self.company}"
+        """Title and company, for a prompt; a model that is told of a company `unknown` writes to it."""
+        role = f"Role: {self.title}"
+        return role if self.company == UNKNOWN_COMPANY else f"{role}\nCompany: {self.company}"
 
 
 class IntakeError(JobError):

@@ -12,6 +12,7 @@ from typing import Final
 
 from pydantic import BaseModel, ConfigDict
 
+from pipeline.breaker import BreakerOpenError
 from pipeline.jobs import Job, JobError
 from pipeline.layers.documents import cover_letter, curriculum_vitae, dossier, outreach
 from pipeline.layers.files import write_whole
@@ -84,11 +85,17 @@ async def _render(workplace: Workplace, html: str) -> bytes:
     try:
         return await workplace.providers.pdf_service.render(html)
     except (ProviderError, RejectedError) as error:
-        reason = error.reason if isinstance(error, ProviderError) else "its breaker is open"
+        reason = error.reason if isinstance(error, ProviderError) else _why_refused(error)
         status = error.status if isinstance(error, ProviderError) else None
         raise ProviderError(
             pdf_service.NAME, f"{reason}; the Markdown is kept, run the job again for the PDFs", status
         ) from None
+
+
+def _why_refused(error: RejectedError) -> str:
+    if isinstance(error, BreakerOpenError):
+        return "its breaker is open"
+    return str(error).removeprefix(f"{pdf_service.NAME}: ")
 
 
 async def _keep(job: Job, path: Path, content: bytes) -> None:

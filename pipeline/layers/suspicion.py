@@ -15,7 +15,7 @@ _INSTRUCTIONS: Final = re.compile(
     r".{0,20}\b(?:instructions?|prompts?|rules|directions)\b"
     r"|\b(?:reveal|print|output|repeat|show|send|leak|include|return|tell)\b.{0,40}"
     r"\b(?:system prompt|api[ _-]?keys?|environment variables?|env vars?|your (?:instructions|secrets?"
-    r"|passwords?|credentials|tokens?|prompt))\b",
+    r"|passwords?|tokens?|prompt))\b",
     re.IGNORECASE,
 )
 _MAX_LINE_CHARS: Final = 2_000

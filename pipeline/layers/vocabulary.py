@@ -23,6 +23,13 @@ DEGREES: Final = frozenset({
     "msc", "phd", "professor",
 })
 
+LESSER_BEFORE: Final = frozenset({
+    "acting", "apprentice", "assistant", "associate", "asst", "co", "deputy", "interim", "intern", "jr",
+    "junior", "student", "sub", "trainee", "vice",
+})
+LESSER_AFTER: Final = frozenset({"apprentice", "assistant", "intern", "trainee"})
+"""What makes less of a title, before it or after it."""
+
 NO_NAMES: Final = frozenset({
     "cv", "ok", "pdf",
     "a", "about", "after", "against", "all", "also", "although", "among",

@@ -287,7 +287,7 @@ def test_key_file_without_a_key_is_refused(tmp_path: Path, content: bytes) -> No
         (b" \n", "is empty"),
         (b"\xff\xfe", "is no UTF-8 text"),
         (b"%PDF\0", "is no UTF-8 text"),
-        (b"x" * (MAX_CV_BYTES + 1), "is longer than 65536 bytes"),
+        (b"x" * (MAX_CV_BYTES + 1), "is longer than 20480 bytes"),
     ],
 )
 def test_cv_that_cannot_be_used_is_refused(tmp_path: Path, content: bytes, rule: str) -> None:

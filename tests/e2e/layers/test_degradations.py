@@ -51,7 +51,7 @@ async def test_firecrawl_down_gives_synthetic_contacts_that_are_marked(work: Wor
     assert "synthetic: a role, not a person who was found" in dossier
     assert "people: firecrawl has no answer" in dossier
     letter = next(path for path in job.files if path.name == "cover_letter.md").read_text()
-    assert "Dear the hiring team," in letter
+    assert "Dear hiring team," in letter
 
 
 async def test_firecrawl_that_hangs_is_as_firecrawl_down(work: Work) -> None:

@@ -15,7 +15,7 @@ from pipeline.layers.pain_points import PainPoints
 from pipeline.layers.posting import Posting
 from pipeline.layers.publish import Published
 from pipeline.layers.research import Research
-from tests.e2e.layers.working import EXAMPLES, StandIns, Work, job_of, work_at
+from tests.e2e.layers.working import CV, EXAMPLES, StandIns, Work, job_of, work_at
 
 POSTINGS = sorted((EXAMPLES / "postings").iterdir())
 
@@ -56,6 +56,30 @@ async def test_posting_becomes_files_that_one_would_send(
     message = by_name["outreach.txt"].read_text()
     assert message.startswith("Subject: ")
     assert posting.company in message
+
+
+async def test_a_cv_with_markup_is_printed_without_it(served: StandIns, tmp_path: Path) -> None:
+    cv = CV.replace("# Mara Lindqvist", "# **Mara** Lindqvist").replace(
+        "- Python, Go", "- **Languages:** Python, Go"
+    )
+    cv = cv.replace(
+        "mara.lindqvist@example.org", "[mara.lindqvist@example.org](mailto:mara.lindqvist@example.org)"
+    )
+    async with work_at(served, tmp_path, cv=cv) as work:
+        job = await work.run(job_of())
+    printed = text_of(next(path for path in job.files if path.name == "cv.pdf"))
+    assert printed.startswith("Mara Lindqvist Rotterdam · mara.lindqvist@example.org · +31")
+    assert "Languages: Python, Go" in printed
+
+
+async def test_a_posting_that_names_no_company_gets_a_letter_to_none(work: Work) -> None:
+    job = await work.run(
+        job_of("# Cook\n\nThe kitchen burns down every night, winter and summer.\n\n## Skills\n\n- Calm")
+    )
+    assert job.result(Posting).company == "unknown"
+    letter = next(path for path in job.files if path.name == "cover_letter.md").read_text()
+    assert "Dear hiring team," in letter
+    assert "unknown" not in letter
 
 
 async def test_every_result_is_json_that_gives_it_back(work: Work) -> None:

@@ -7,6 +7,9 @@ import pytest
 from pipeline.jobs import Job, JobError
 from pipeline.layers.posting import Posting
 from pipeline.layers.publish import Published, directory_name
+from pipeline.ledger.protocol import NANO_USD_PER_USD
+from pipeline.ledger.settings import LedgerSettings
+from pipeline.prices import Overrides, Prices
 from pipeline.providers import ProviderError
 from tests.e2e.layers.working import StandIns, Work, job_of, work_at
 from tests.pipeline.providers.serving import CONVERT, Scripted, answer, serving
@@ -77,6 +80,19 @@ async def test_a_pdf_that_an_interrupted_run_has_written_is_not_asked_for_again(
         await work.run(job)
         assert len(service.bodies) == 5
         assert dossier.read_bytes() == b"%PDF-2"
+
+
+async def test_a_pdf_that_the_budget_does_not_allow_is_refused_for_that_reason(
+    served: StandIns, tmp_path: Path
+) -> None:
+    budget = LedgerSettings(budget_nano_usd=NANO_USD_PER_USD)
+    prices = Prices(Overrides(pdf_usd_per_call=2.0))
+    async with work_at(served, tmp_path, ledger=budget, prices=prices) as work:
+        with pytest.raises(
+            ProviderError, match=r"^pdf_service: the call may cost 2 USD.*; the Markdown is kept"
+        ):
+            await work.run(job_of())
+    assert await served.calls("pdf_service") == {}
 
 
 async def test_output_that_cannot_be_written_fails_the_job_before_a_pdf_is_asked_for(

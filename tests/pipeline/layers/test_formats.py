@@ -25,6 +25,16 @@ def test_html_without_a_heading_takes_its_title() -> None:
     assert read_posting("<html><title>Cook at Old Inn</title><p>We burn.</p></html>").title == "Cook"
 
 
+def test_html_keeps_its_title_whatever_its_images_are_called() -> None:
+    page = "<html><title>Cook at Old Inn</title><body><svg><title>Logo</title></svg><p>We burn.</p>"
+    assert read_posting(page).title == "Cook"
+
+
+def test_a_saved_page_is_read_though_its_scripts_are_longer_than_what_is_read_of_it() -> None:
+    script = f"<script>{'x < y;' * (MAX_HTML_CHARS // 6)}</script><style>{'x' * MAX_HTML_CHARS}</style>"
+    assert read_posting(PAGE.replace("<title>", f"{script}<title>")) == read_posting(PAGE)
+
+
 def test_a_files_name_tells_the_format_too() -> None:
     assert read_posting("Hello<h1>Cook at Old Inn</h1>", named="jobs/cook.HTML").title == "Cook"
     with pytest.raises(IntakeError, match="no valid JSON"):
@@ -42,6 +52,16 @@ def test_a_files_name_tells_the_format_too() -> None:
             "title": "Cook",
             "hiringOrganization": {"@type": "Organization", "name": "Old Inn"},
             "description": "<p>We burn.</p><h2>Requirements</h2><ul><li>Knives</li><li>Calm</li></ul>",
+        },
+        {
+            "title": "Cook",
+            "company": "Old Inn",
+            "description": "<h2>Requirements</h2><ul><li>Knives<li>Calm</ul><b>We burn.</b>",
+        },
+        {
+            "title": "Cook",
+            "company": "Old Inn",
+            "content": "&lt;p&gt;We burn. &lt;h3&gt;Skills&lt;/h3&gt; &lt;li&gt;Knives &lt;li&gt;Calm",
         },
         # a document of MongoDB, in its extended JSON
         {

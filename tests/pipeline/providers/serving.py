@@ -13,6 +13,7 @@ from aiohttp.test_utils import TestServer
 
 from pipeline import Meter
 from pipeline.limits import Limits
+from pipeline.prices import Prices
 from pipeline.providers import Providers
 from pipeline.settings import ServiceAccess, Settings
 
@@ -98,6 +99,7 @@ def settings_at(
     pdf_service: str = NOBODY,
     mongodb: str | None = None,
     cv: str = "# Ada\n\n## Experience\n\n- Cooked at Old Inn",
+    prices: Prices | None = None,
 ) -> Settings:
     """Services by URL, the models in the order of `models`; nobody is at the others, or they are left out."""
     models = {"openrouter": NOBODY} if models is None else models
@@ -114,6 +116,7 @@ def settings_at(
         pdf_service_url=pdf_service,
         mongodb_uri=mongodb,
         candidate_cv=cv,
+        prices=Prices() if prices is None else prices,
     )
 
 
