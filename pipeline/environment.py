@@ -78,19 +78,6 @@ class EnvironmentReader:
             )
         return value.rstrip("/")
 
-    def model(self, key: str, *, default: str) -> str:
-        value = self.text(key)
-        if value is None:
-            return default
-        if not value.isprintable() or any(character.isspace() for character in value):
-            return self.refuse(
-                key,
-                repr(value),
-                "is no model name",
-                f"take one from https://openrouter.ai/models, as {default}",
-            )
-        return value
-
     def truth(self, key: str, *, default: bool) -> bool:
         value = self.text(key)
         if value is None:

@@ -76,7 +76,7 @@ class CoverLetter(BaseModel):
 
     model_config = _FROZEN
 
-    pain_point: int
+    pain_point: Annotated[int, Field(ge=0, le=10)]
     opening: Line
     claims: Annotated[tuple[Claim, ...], Field(min_length=2, max_length=5)]
     closing: Line

@@ -20,7 +20,10 @@ class OutboxFullError(Exception):
 
 
 class Outbox:
-    """A directory of records. Several processes may use one: a record is saved twice at worst."""
+    """A directory of records. Several processes may use one: a record is saved twice at worst.
+
+    One that comes in while the older one of its id is being saved waits on: see `remove`.
+    """
 
     def __init__(self, directory: Path, *, max_records: int = MAX_RECORDS) -> None:
         self._directory = directory
@@ -48,8 +51,19 @@ class Outbox:
                 records.append(record)
         return records
 
-    def remove(self, record_id: str) -> None:
-        self._path(record_id).unlink(missing_ok=True)
+    def remove(self, record: Mapping[str, Any]) -> None:
+        """Take out a record that is saved, unless another one of its id has come into its place.
+
+        Raises:
+            OSError: it cannot be removed.
+        """
+        path = self._path(record["_id"])
+        if _read(path) == record:
+            path.unlink(missing_ok=True)
+
+    def set_aside(self, record: Mapping[str, Any]) -> None:
+        """Keep a record that nobody can save under another name, where it does not wait."""
+        _set_aside(self._path(record["_id"]))
 
     def _path(self, record_id: str) -> Path:
         if not (record_id.isascii() and record_id.isalnum()):
@@ -79,5 +93,9 @@ def _read(path: Path) -> dict[str, Any] | None:
         record = None
     if isinstance(record, dict) and record.get("_id") == path.stem:
         return record
-    path.replace(path.with_suffix(_SET_ASIDE))
+    _set_aside(path)
     return None
+
+
+def _set_aside(path: Path) -> None:
+    path.replace(path.with_suffix(_SET_ASIDE))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager, suppress
 from datetime import UTC, datetime
@@ -14,7 +15,7 @@ import structlog
 
 from pipeline.jobs import Job, JobError
 from pipeline.layers.outbox import Outbox, OutboxFullError
-from pipeline.providers.error import ProviderError
+from pipeline.providers.error import ProviderError, RecordError
 from pipeline.rejections import RejectedError
 
 if TYPE_CHECKING:
@@ -40,10 +41,10 @@ def record_of(job: Job, files: Sequence[Path]) -> dict[str, Any]:
     """What layers found, as JSON values."""
     return {
         "_id": job.id,
-        "source": job.source,
+        "source": _shown(job.source),
         "published_at": datetime.now(UTC).isoformat(),
         "degradations": list(job.degradations),
-        "files": [str(path) for path in files],
+        "files": [_shown(str(path)) for path in files],
         "results": {layer: result.model_dump(mode="json") for layer, result in job.results.items()},
     }
 
@@ -54,7 +55,7 @@ async def keep_record(job: Job, mongodb: MongoDB | None, output: Path, files: Se
     Whoever reaches MongoDB next brings along some of what waits.
 
     Raises:
-        JobError: MongoDB is down, and no more records can wait.
+        JobError: MongoDB is down, and no more records can wait; or it cannot hold such a record.
     """
     if mongodb is None:
         return Kept.NOWHERE
@@ -62,13 +63,14 @@ async def keep_record(job: Job, mongodb: MongoDB | None, output: Path, files: Se
     record = record_of(job, files)
     try:
         await mongodb.save(record)
+    except RecordError as error:
+        raise JobError(str(error)) from None
     except (ProviderError, RejectedError) as error:
         reason = error.reason if isinstance(error, ProviderError) else "its breaker is open"
         await _put_by(outbox, record, reason)
         job.degrade("publish: mongodb has no answer; the record waits on disk")
         return Kept.IN_OUTBOX
     try:
-        await asyncio.to_thread(outbox.remove, job.id)
         await deliver(mongodb, outbox)
     except OSError as error:
         log.warning("outbox.failed", reason=error.strerror)
@@ -120,14 +122,24 @@ async def deliver(mongodb: MongoDB, outbox: Outbox) -> int:
     delivered = 0
     for record in await asyncio.to_thread(lambda: outbox.waiting(at_most=_DELIVERED_AT_ONCE)):
         try:
-            await mongodb.save(record)
+            # Its job may have published again meanwhile.
+            await mongodb.save(record, unless_newer=True)
         except (ProviderError, RejectedError):
             break
-        await asyncio.to_thread(outbox.remove, record["_id"])
+        except RecordError as error:
+            log.warning("outbox.set_aside", record=record["_id"], reason=str(error))
+            await asyncio.to_thread(outbox.set_aside, record)
+            continue
+        await asyncio.to_thread(outbox.remove, record)
         delivered += 1
     if delivered:
         log.info("outbox.delivered", records=delivered)
     return delivered
+
+
+def _shown(path: str) -> str:
+    """A name on disk may hold bytes that are no UTF-8, and no database takes them."""
+    return os.fsencode(path).decode("utf-8", "replace")
 
 
 async def _put_by(outbox: Outbox, record: dict[str, Any], reason: str) -> None:

@@ -5,6 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 
+class RecordError(Exception):
+    """The database can't hold such a record, however often it is sent; the message is one line."""
+
+
 class ProviderError(Exception):
     """A call to a provider failed; the message is one line and shows nothing of request or answer.
 

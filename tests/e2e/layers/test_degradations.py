@@ -228,3 +228,42 @@ async def test_mongodb_down_keeps_records_on_disk_and_writes_them_when_it_is_bac
             pass
         assert await dossiers.count_documents({}) == 5
         assert list((output / OUTBOX).iterdir()) == []
+
+
+async def test_what_waits_neither_displaces_a_newer_record_nor_is_held_up_by_one_that_cannot_be_saved(
+    served: StandIns, start: Start, connect: Connect, tmp_path: Path
+) -> None:
+    server = await start(mongodb_server()(tmp_path / "mongodb"))
+    outbox = Outbox(tmp_path / OUTBOX)
+    for record in (
+        {"_id": "1", "published_at": "2026-11-22T10:00:00+00:00"},
+        {"_id": "2", "published_at": "2026-11-22T10:00:00+00:00", "number": 10**30},
+        {"_id": "3", "published_at": "2026-11-22T12:00:00+00:00"},
+    ):
+        outbox.put(record)
+    async with work_at(served, tmp_path, mongodb=server.uri) as work:
+        mongodb = work.workplace.providers.mongodb
+        assert mongodb is not None
+        for name in ("1", "3"):
+            await mongodb.save({"_id": name, "published_at": "2026-11-22T11:00:00+00:00"})
+        async with delivering(mongodb, tmp_path):
+            pass
+    found = connect(server.uri)["pipeline"][COLLECTION].find({}).sort("_id", 1)
+    assert [(record["_id"], record["published_at"][11:13]) for record in await found.to_list(length=10)] == [
+        ("1", "11"),
+        ("3", "12"),
+    ]
+    assert [path.name for path in (tmp_path / OUTBOX).iterdir()] == ["2.bad"]
+
+
+async def test_a_posting_whose_name_is_no_utf8_has_a_record_too(
+    served: StandIns, start: Start, connect: Connect, tmp_path: Path
+) -> None:
+    server = await start(mongodb_server()(tmp_path / "mongodb"))
+    job = job_of()
+    job.source = "\udcff.md"
+    async with work_at(served, tmp_path, mongodb=server.uri) as work:
+        assert (await work.run(job)).result(Published).record is Kept.IN_MONGODB
+    record = await connect(server.uri)["pipeline"][COLLECTION].find_one({})
+    assert record is not None
+    assert record["source"] == "\ufffd.md"

@@ -20,8 +20,8 @@ def test_what_waits_longest_comes_first(tmp_path: Path) -> None:
         os.utime(tmp_path / "outbox" / f"{name}.json", (1_000 + age, 1_000 + age))
     assert ids(outbox) == ["c", "a", "b"]
     assert ids(outbox, at_most=1) == ["c"]
-    outbox.remove("c")
-    outbox.remove("c")
+    outbox.remove({"_id": "c"})
+    outbox.remove({"_id": "c"})
     assert ids(outbox) == ["a", "b"]
 
 
@@ -29,6 +29,15 @@ def test_a_record_takes_the_place_of_the_older_one_of_its_job(tmp_path: Path) ->
     outbox = Outbox(tmp_path, max_records=1)
     outbox.put({"_id": "a", "value": 1})
     outbox.put({"_id": "a", "value": 2})
+    assert outbox.waiting(at_most=9) == [{"_id": "a", "value": 2}]
+
+
+def test_a_record_that_came_while_the_older_one_was_saved_waits_on(tmp_path: Path) -> None:
+    outbox = Outbox(tmp_path)
+    outbox.put({"_id": "a", "value": 1})
+    (saved,) = outbox.waiting(at_most=9)
+    outbox.put({"_id": "a", "value": 2})
+    outbox.remove(saved)
     assert outbox.waiting(at_most=9) == [{"_id": "a", "value": 2}]
 
 
