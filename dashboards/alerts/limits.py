@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from dashboards.projection import budget_at_period_end
-from dashboards.queries import EVERYWHERE, highest, lowest, total
+from dashboards.queries import EVERYWHERE, highest, lowest
 from dashboards.rules import Alert, Group, Severity
 from pipeline import metrics
 
@@ -20,7 +20,10 @@ _WARN_RATIO = EVERYWHERE.series(metrics.PIPELINE_BUDGET_WARN_RATIO)
 _PERMITS = EVERYWHERE.series(metrics.PIPELINE_RATE_LIMIT_LIMIT)
 _PERMITS_LEFT = EVERYWHERE.series(metrics.PIPELINE_RATE_LIMIT_REMAINING)
 # A worker that was killed says for ever what was left then; that nobody asks tells it from one that lives.
-_ASKED_FOR = total(EVERYWHERE.increase(metrics.PIPELINE_RATE_LIMIT_DECISIONS, "1h"), "dependency")
+_ASKED_FOR = (
+    f"sum without (decision) ({EVERYWHERE.increase(metrics.PIPELINE_RATE_LIMIT_DECISIONS, '1h')}) > 0"
+)
+_SHARE_LEFT = f"{_PERMITS_LEFT} / {_PERMITS} and ignoring (window) {_ASKED_FOR}"
 
 # Machines that share a budget all tell of it: `max` makes one alert of them.
 LIMITS: Final = Group(
@@ -53,10 +56,7 @@ LIMITS: Final = Group(
         ),
         Alert(
             name="RateLimitNearEnd",
-            expression=(
-                f"{lowest(f'{_PERMITS_LEFT} / {_PERMITS}', 'dependency', 'window')} <= 0.1 "
-                f"and on (dependency) {_ASKED_FOR} > 0"
-            ),
+            expression=f"{lowest(_SHARE_LEFT, 'dependency', 'window')} <= 0.1",
             hold_seconds=300,
             severity=Severity.WARNING,
             summary="Nearly no calls to {{ $labels.dependency }} are left in this {{ $labels.window }}",

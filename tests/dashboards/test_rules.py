@@ -32,7 +32,9 @@ PROMETHEUS_OWN = {series.value for series in ScrapeSeries} | {"ALERTS"}
 def metrics_in(expression: str) -> set[str]:
     """The names that are no function, keyword, label or duration."""
     bare = re.sub(
-        r'"[^"]*"|\[[^\]]*\]|(?:by|on|group_left) \([^)]*\)', " ", re.sub(r"\{[^}]*\}", " ", expression)
+        r'"[^"]*"|\[[^\]]*\]|(?:by|without|on|ignoring|group_left) \([^)]*\)',
+        " ",
+        re.sub(r"\{[^}]*\}", " ", expression),
     )
     names = set(re.findall(r"(?<!\w)[a-zA-Z_:][\w:]*(?!\s*\(|[\w:])", bare))
     return names - {"and", "or", "unless", "bool", "by", "on", "offset"}

@@ -48,6 +48,7 @@ class Case:
 
 PDF = {"dependency": "pdf_service"}
 OPENROUTER = {"dependency": "openrouter"}
+WORKER_2 = TARGET.replace("worker-1", "worker-2")
 ON_WORKER_1 = {"job": "sidecar", "instance": "worker-1:9747"}
 
 CASES: tuple[Case, ...] = (
@@ -227,8 +228,11 @@ CASES: tuple[Case, ...] = (
         2,
         {"dependency": "firecrawl", "window": "day"},
         (permits("61x60"), permits("60x3 600x60")),
-        # A worker that was killed said last that nothing is left.
-        ended=((permits("61 61 0x300", allowed="0 5 10x300"), 65),),
+        # A worker that was killed said last that nothing is left; one beside another sidecar goes on.
+        ended=(
+            (permits("61 61 0x300", allowed="0 5 10x300"), 65),
+            (permits("61 61 0x300", allowed="0 5 10x300") | permits("600x300", target=WORKER_2), 65),
+        ),
     ),
     Case(
         "SidecarDown",

@@ -66,8 +66,8 @@ def budget(*, spent: str, limit: str = "100x600", ends: str | None = None) -> Se
     )
 
 
-def permits(remaining: str, *, allowed: str = "0+1x300") -> Series:
-    of_dependency = f'{TARGET},dependency="firecrawl"'
+def permits(remaining: str, *, allowed: str = "0+1x300", target: str = TARGET) -> Series:
+    of_dependency = f'{target},dependency="firecrawl"'
     return {
         f'pipeline_rate_limit_limit{{{of_dependency},window="day"}}': "600x300",
         f'pipeline_rate_limit_remaining{{{of_dependency},window="day"}}': remaining,
