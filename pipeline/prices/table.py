@@ -13,10 +13,11 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from pipeline.metrics import TokenType
+from pipeline.prices.flat_rates import FlatRates, flat_rates
 from pipeline.prices.usage import Flavor, Usage
 
 if TYPE_CHECKING:
-    from genai_prices.types import ModelInfo, Provider
+    from genai_prices.types import ModelInfo, ModelPrice, Provider
 
 log = logging.getLogger(__name__)
 
@@ -42,17 +43,8 @@ def table_price(
         entry = _find(provider, model)
         if entry is None:
             return None
-        source, info = entry
-        counted = _as_reported(source, answer, flavor) if usage.is_credible and usage.is_consistent else None
-        if counted is None:
-            counted = _as_counted(usage)
-        price = info.calc_price(
-            counted,
-            source,
-            genai_request_timestamp=datetime.now(UTC),
-            price_context=_context(answer),
-        )
-        usd = float(price.total_price)
+        flat = _flat_rates(provider, model, flavor)
+        usd = _price(*entry, answer, usage, flavor) if flat is None else flat.price(usage)
     except ImportError:
         return None
     except Exception as error:  # noqa: BLE001  (a strange answer must never reach the caller's call)
@@ -65,20 +57,11 @@ def table_price(
 def table_rates(provider: str, model: str) -> Rates | None:
     """The model's dearest rates: of any tier, written to a cache or not. None where the table has none."""
     try:
-        entry = _find(provider, model)
-        if entry is None:
-            return None
-        prices = entry[1].get_prices(datetime.now(UTC))
-        inputs = ("input_mtok", "cache_write_mtok", "cache_write_5m_mtok", "cache_write_1h_mtok")
-        outputs = ("output_mtok", "output_reasoning_mtok")
-        dearest = [
-            max((_dearest(getattr(prices, key, None)) for key in keys), default=0.0)
-            for keys in (inputs, outputs)
-        ]
+        lasting = _lasting_rates(provider, model)
+        return _rates_now(provider, model) if lasting is None else lasting
     except Exception as error:  # noqa: BLE001  (ImportError among them: then there is no table)
         log.debug("price.no_rates provider=%s error=%s", provider, type(error).__name__)
         return None
-    return Rates(*(usd / 1e6 for usd in dearest)) if dearest[0] > 0 else None
 
 
 @functools.lru_cache(maxsize=_REMEMBERED_MODELS)
@@ -91,6 +74,41 @@ def _find(provider: str, model: str) -> tuple[Provider, ModelInfo] | None:
     source = find_provider_by_id(providers, provider)
     info = None if source is None else source.find_model(model, all_providers=providers)
     return None if source is None or info is None else (source, info)
+
+
+@functools.lru_cache(maxsize=_REMEMBERED_MODELS)
+def _flat_rates(provider: str, model: str, flavor: Flavor) -> FlatRates | None:
+    entry = _find(provider, model)
+    return None if entry is None else flat_rates(*entry, flavor)
+
+
+@functools.lru_cache(maxsize=_REMEMBERED_MODELS)
+def _lasting_rates(provider: str, model: str) -> Rates | None:
+    """None where they go by the day or the hour, too."""
+    entry = _find(provider, model)
+    if entry is None or isinstance(entry[1].prices, list):
+        return None
+    return _dearest_rates(entry[1].prices)
+
+
+def _rates_now(provider: str, model: str) -> Rates | None:
+    entry = _find(provider, model)
+    return None if entry is None else _dearest_rates(entry[1].get_prices(datetime.now(UTC)))
+
+
+def _price(
+    source: Provider, info: ModelInfo, answer: Mapping[str, Any], usage: Usage, flavor: Flavor
+) -> float:
+    counted = _as_reported(source, answer, flavor) if usage.is_credible and usage.is_consistent else None
+    if counted is None:
+        counted = _as_counted(usage)
+    price = info.calc_price(
+        counted,
+        source,
+        genai_request_timestamp=datetime.now(UTC),
+        price_context=_context(answer),
+    )
+    return float(price.total_price)
 
 
 def _as_reported(source: Provider, answer: Mapping[str, Any], flavor: Flavor) -> Any:  # noqa: ANN401
@@ -119,6 +137,15 @@ def _context(answer: Mapping[str, Any]) -> dict[str, str]:
     speed = usage.get("speed") if isinstance(usage, Mapping) else None
     stated = {"service_tier": answer.get("service_tier"), "speed": speed}
     return {key: value for key, value in stated.items() if isinstance(value, str)}
+
+
+def _dearest_rates(prices: ModelPrice) -> Rates | None:
+    inputs = ("input_mtok", "cache_write_mtok", "cache_write_5m_mtok", "cache_write_1h_mtok")
+    outputs = ("output_mtok", "output_reasoning_mtok")
+    dearest = [
+        max((_dearest(getattr(prices, key, None)) for key in keys), default=0.0) for keys in (inputs, outputs)
+    ]
+    return Rates(*(usd / 1e6 for usd in dearest)) if dearest[0] > 0 else None
 
 
 def _dearest(price: Any) -> float:  # noqa: ANN401
