@@ -50,10 +50,6 @@ class Candidate:
         """The text of those lines; a number that no line has gives nothing."""
         return "\n".join(self.lines[number] for number in numbers if number in self.lines)
 
-    @property
-    def text(self) -> str:
-        return "\n".join(self.lines.values())
-
 
 def _numbered(markdown: str) -> dict[int, str]:
     """The lines with words in them; a heading that is underlined as one that begins with `#`."""

@@ -22,7 +22,7 @@ from pipeline.metrics import Window
 from pipeline.providers import ProviderError
 from pipeline.providers.mongodb import COLLECTION
 from tests.e2e.conftest import Connect, Start
-from tests.e2e.layers.working import POSTING, StandIns, Work, job_of, work_at
+from tests.e2e.layers.working import POSTING, QUESTIONS, StandIns, Work, job_of, work_at
 from tests.e2e.servers import mongodb_server
 
 MODELS = ("openrouter", "anthropic", "openai")
@@ -68,11 +68,11 @@ async def test_the_next_model_answers_while_one_is_down_and_nothing_is_degraded(
     job = await work.run(job_of())
     assert job.degradations == []
     assert await work.stand_ins.answered("openrouter") == 0
-    assert await work.stand_ins.answered("anthropic") == 5
+    assert await work.stand_ins.answered("anthropic") == QUESTIONS
     await work.stand_ins.misbehave("anthropic", mode="rate_limit")
     assert (await work.run(job_of(name="2"))).degradations == []
     # One question less: what was found out about the company is remembered.
-    assert await work.stand_ins.answered("openai") == 4
+    assert await work.stand_ins.answered("openai") == QUESTIONS - 1
 
 
 async def test_an_open_breaker_sends_a_job_to_the_next_model_at_once(work: Work) -> None:

@@ -15,7 +15,7 @@ from pipeline.layers.pain_points import PainPoints
 from pipeline.layers.posting import Posting
 from pipeline.layers.publish import Published
 from pipeline.layers.research import Research
-from tests.e2e.layers.working import CV, EXAMPLES, StandIns, Work, job_of, work_at
+from tests.e2e.layers.working import CV, EXAMPLES, QUESTIONS, StandIns, Work, job_of, work_at
 
 POSTINGS = sorted((EXAMPLES / "postings").iterdir())
 
@@ -112,6 +112,6 @@ async def test_no_key_and_no_address_of_the_candidate_is_in_any_prompt(
 
     monkeypatch.setattr(models, "ask", listened_to)
     await work.run(job_of())
-    assert len(prompts) == 5
+    assert len(prompts) == QUESTIONS
     for hidden in ("secret", "mara.lindqvist@example.org", "+31 10 555 0147"):
         assert not any(hidden in prompt.replace("other secret", "") for prompt in prompts)

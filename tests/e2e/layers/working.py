@@ -18,11 +18,15 @@ from pipeline.layers import LAYERS, Workplace
 from pipeline.ledger.settings import LedgerSettings
 from pipeline.limits import Limits
 from pipeline.metrics import PIPELINE_FALLBACKS, FallbackKind
+from pipeline.providers import language_models
 from tests.pipeline.providers.serving import providers_of, settings_at
 
 EXAMPLES = Path(__file__).parents[3] / "examples"
 CV = (EXAMPLES / "cv.md").read_text()
 POSTING = (EXAMPLES / "postings" / "backend-engineer-parcel-network.md").read_text()
+
+QUESTIONS = sum(1 for layer in LAYERS if set(language_models.NAMES) <= set(layer.dependencies))
+"""How often a job asks a model when all goes well."""
 
 
 @dataclass

@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
+import sys
 from importlib import resources
 from string import Template
 from typing import Any
 
 import pytest
 
-from pipeline.layers import generation, opportunity, pain_points, people, research
+from pipeline.layers import LAYERS
 from pipeline.layers.question import MAX_DATA_CHARS, Question, prompt_text
 
-QUESTIONS: list[Question[Any]] = [
-    module._QUESTION for module in (pain_points, research, opportunity, people, generation)
-]
+MODULES = [sys.modules[layer.run.__module__] for layer in LAYERS]
+QUESTIONS: list[Question[Any]] = [module._QUESTION for module in MODULES if hasattr(module, "_QUESTION")]
 SHARED = {"data", "repair"}
 
 each_question = pytest.mark.parametrize("question", QUESTIONS, ids=lambda question: question.name)
