@@ -8,7 +8,8 @@ from typing import Final, NamedTuple
 
 _WORD: Final = r"[!#$%&'*+.^_`|~0-9A-Za-z-]+"
 _QUOTED: Final = r'"(?:[^"\\]|\\.)*"'
-_ITEM: Final = re.compile(rf'(?:[^",]|{_QUOTED})+')
+_ITEM: Final = re.compile(r'(?:[^",]|"(?:[^"\\]|\\.)*+"?)+')
+"""A quote that is never closed takes the rest with it, so that nothing is looked at twice."""
 _PARAMETER: Final = re.compile(rf";\s*({_WORD})\s*=\s*({_WORD}|{_QUOTED})\s*")
 _QUALITY: Final = re.compile(r"0?\.\d+|0\.?|1(?:\.0*)?")
 

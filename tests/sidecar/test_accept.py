@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import time
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -68,3 +70,10 @@ def test_gzip_is_for_who_accepts_it(accept_encoding: str, accepted: bool) -> Non
 def test_no_header_is_an_error(header: str) -> None:
     assert all(0 <= choice.quality <= 1 for choice in choices(header))
     assert choose_format(header) in {TEXT, OPENMETRICS}
+
+
+def test_quotes_that_are_never_closed_are_looked_at_once() -> None:
+    """Beginning anew at each of them would take minutes, in which nobody else is served."""
+    began = time.process_time()
+    assert len(choices('"' + '\\"' * 100_000)) <= 1
+    assert time.process_time() - began < 5
