@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator, Sequence
-from typing import Any, Final
+from itertools import chain
+from typing import Final
 
 from sidecar.spool.columns import Columns, columns_of
 from sidecar.spool.content import Scratch, open_file, read_content
 from sidecar.spool.files import Entry
+from sidecar.spool.gathering import Column, Gathering
 from sidecar.spool.keys import Key
 from sidecar.spool.merge import Kind
 from sidecar.spool.metric_bytes import to_bytes
@@ -59,41 +61,24 @@ class Absorption:
         for kind, layouts in self._kinds.items():
             self._breathe()
             rule = rule_of(kind.mode)
-            keys, rows = _side_by_side(layouts, rule)
-            entries = _entries(keys, rule.reduce(rows), rule)
+            entries = _entries(*_merged(layouts, rule), rule)
             prefix = f"{kind.type}_{kind.mode}" if kind.mode else kind.type
             yield f"{prefix}_{_WORKER}.db", to_bytes(entries)
 
 
-def _side_by_side(layouts: dict[Columns, list[Row]], rule: Rule) -> tuple[list[Key], list[Row]]:
-    """All series, and every layout's rows with an item for each of them."""
+def _merged(layouts: dict[Columns, list[Row]], rule: Rule) -> tuple[list[Key], list[Row]]:
+    """All series, and a few rows with an item for each of them."""
     keys: dict[object, Key] = {}
-    for columns in layouts:
-        for key in columns.keys:
-            keys.setdefault(_series(key), key)
-    places = {series: place for place, series in enumerate(keys)}
-    all_rows: list[Row] = []
-    for columns, rows in layouts.items():
-        where = [places[_series(key)] for key in columns.keys]
-        all_rows += [placed for row in rows for placed in _placed(row, where, len(keys), rule.missing)]
-    return list(keys.values()), all_rows
-
-
-def _placed(row: Row, where: Sequence[int], width: int, missing: object) -> list[Row]:
-    """The row's items in their places; in more than one row if a file has a series more than once."""
-    if len(set(where)) == len(where):
-        placed: list[Any] = [missing] * width
-        for place, item in zip(where, row, strict=True):
-            placed[place] = item
-        return [placed]
-    rows: list[dict[int, object]] = []
-    for place, item in zip(where, row, strict=True):
-        free = next((one for one in rows if place not in one), None)
-        if free is None:
-            free = {}
-            rows.append(free)
-        free[place] = item
-    return [[one.get(place, missing) for place in range(width)] for one in rows]
+    columns_of_series: dict[object, list[Column]] = {}
+    for number, columns in enumerate(layouts):
+        for index, key in enumerate(columns.keys):
+            series = _series(key)
+            keys.setdefault(series, key)
+            columns_of_series.setdefault(series, []).append((number, index))
+    widths = [len(columns.keys) for columns in layouts]
+    rows = list(layouts.values())
+    gathering = Gathering(list(columns_of_series.values()), widths, [len(of_layout) for of_layout in rows])
+    return list(keys.values()), gathering.reduce(chain.from_iterable(rows), rule.reduce)
 
 
 def _series(key: Key) -> tuple[str, str, tuple[tuple[str, str], ...]]:

@@ -69,12 +69,12 @@ def _parse(raw: bytes) -> Key:
     shown = {escape_label(name) for name, _ in pairs}
     if len(shown) < len(pairs) or any(not name or name.startswith("__") for name, _ in pairs):
         raise BadFileError("a label without a proper name of its own")
-    labels_shown = tuple((_encodable(name), _encodable(text)) for name, text in pairs)
-    return Key(_encodable(family), _encodable(sample), labels_shown, _encodable(help_text))
+    labels_shown = tuple((encodable(name), encodable(text)) for name, text in pairs)
+    return Key(encodable(family), encodable(sample), labels_shown, encodable(help_text))
 
 
-def _encodable(text: str) -> str:
-    """JSON can hold half of a surrogate pair, which no exposition can; it becomes a question mark."""
+def encodable(text: str) -> str:
+    """JSON and file names can hold half of a surrogate pair, which no exposition can; it becomes a `?`."""
     return text if text.isascii() else text.encode("utf-8", "replace").decode()
 
 

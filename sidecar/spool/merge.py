@@ -6,13 +6,14 @@ out again only when that set changes; from reading to reading only the values ar
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
-from operator import itemgetter
-from typing import Any, NamedTuple
+from itertools import chain
+from typing import NamedTuple
 
 from sidecar.exposition.table import TableFamily
 from sidecar.spool.columns import Columns
+from sidecar.spool.gathering import Gathering, gather
 from sidecar.spool.placing import Placed, place
 from sidecar.spool.rules import Row, rule_of
 
@@ -55,9 +56,13 @@ class _Plan:
         # In an order of their own, and not in that of a directory.
         self._order = sorted(layouts, key=lambda layout: (-len(layout.columns.keys), layout.worker))
         self._placed: Placed = place(kind.type, kind.mode, self._order)
-        self._gathers = [[_gather(indices) for indices in passes] for passes in self._placed.passes]
-        # All files have the same keys, and no two of one series.
-        self._is_uniform = [len(gathers) for gathers in self._gathers] == [1]
+        # All files have the same keys, and no two of one series: merged first, put in order then.
+        self._is_uniform = len(self._order) == 1 and all(
+            len(columns) == 1 for columns in self._placed.columns
+        )
+        self._put_in_order = gather([columns[0][1] for columns in self._placed.columns])
+        self._counts: list[int] = []
+        self._gathering: Gathering | None = None
 
     def families(self, by_layout: dict[Layout, Rows]) -> Iterator[TableFamily]:
         values = self._values(by_layout)
@@ -65,18 +70,16 @@ class _Plan:
             yield TableFamily(part.table, part.values(values))
 
     def _values(self, by_layout: dict[Layout, Rows]) -> list[float]:
+        rows = [by_layout[layout].rows for layout in self._order]
         if self._is_uniform:
-            # Merged first, put in order then.
-            values = self._rule.values(by_layout[self._order[0]].rows)
-            return list(self._gathers[0][0](values))
-        missing = self._rule.missing
-        rows: list[Row] = [
-            gather((*row, missing))
-            for layout, gathers in zip(self._order, self._gathers, strict=True)
-            for row in by_layout[layout].rows
-            for gather in gathers
-        ]
-        return self._rule.values(rows)
+            return list(self._put_in_order(self._rule.values(rows[0])))
+        counts = [len(of_layout) for of_layout in rows]
+        if self._gathering is None or counts != self._counts:
+            widths = [len(layout.columns.keys) for layout in self._order]
+            self._gathering = Gathering(self._placed.columns, widths, counts)
+            self._counts = counts
+        merged = self._gathering.reduce(chain.from_iterable(rows), lambda items: [self._rule.values(items)])
+        return list(*merged)
 
 
 class Merger:
@@ -107,13 +110,3 @@ class Merger:
 
 def _lives(by_layout: dict[Layout, Rows]) -> bool:
     return any(rows.is_live for rows in by_layout.values())
-
-
-def _gather(indices: list[int]) -> Callable[[Row], tuple[Any, ...]]:
-    """Items at these indices, in one call."""
-    if not indices:
-        return lambda _row: ()
-    if len(indices) == 1:
-        only = indices[0]
-        return lambda row: (row[only],)
-    return itemgetter(*indices)

@@ -10,13 +10,11 @@ from typing import TYPE_CHECKING, NamedTuple
 from pipeline.definitions import format_bound
 from sidecar.exposition.lines import escape_name, line_start
 from sidecar.exposition.table import SeriesTable
-from sidecar.spool.keys import Key, Labels
+from sidecar.spool.gathering import Column
+from sidecar.spool.keys import Key, Labels, encodable
 
 if TYPE_CHECKING:
     from sidecar.spool.merge import Layout
-
-_Column = tuple[int, int]
-"""Number of the layout, and of the column in it."""
 
 
 class _Series(NamedTuple):
@@ -25,7 +23,7 @@ class _Series(NamedTuple):
     name: str
     labels: Labels
     line: str | None
-    columns: list[_Column]
+    columns: list[Column]
 
 
 @dataclass(slots=True)
@@ -70,11 +68,8 @@ class Part:
 
 
 class Placed(NamedTuple):
-    passes: list[list[list[int]]]
-    """For each layout: rows of indices, a column for each series or one past the last where it has none.
-
-    More than one row only if a file has several columns of one series.
-    """
+    columns: list[list[Column]]
+    """What each series is merged from."""
     parts: list[Part]
 
 
@@ -90,9 +85,9 @@ def place(type_name: str, mode: str, layouts: Sequence[Layout]) -> Placed:
             if draft is None:
                 draft = drafts[name] = _Draft(key.family, key.help)
             _series(draft, key, type_name, _labels(key, mode, layout.worker)).append((number, index))
-    columns: list[list[_Column]] = []
+    columns: list[list[Column]] = []
     parts = [_part(draft, type_name, columns) for draft in drafts.values()]
-    return Placed(_passes(layouts, columns), parts)
+    return Placed(columns, parts)
 
 
 def _labels(key: Key, mode: str, worker: str) -> Labels:
@@ -100,10 +95,10 @@ def _labels(key: Key, mode: str, worker: str) -> Labels:
     if not mode:
         return key.labels
     labels = tuple(pair for pair in key.labels if pair[0] != "pid")
-    return tuple(sorted((*labels, ("pid", worker)))) if mode.endswith("all") else labels
+    return tuple(sorted((*labels, ("pid", encodable(worker))))) if mode.endswith("all") else labels
 
 
-def _series(draft: _Draft, key: Key, type_name: str, labels: Labels) -> list[_Column]:
+def _series(draft: _Draft, key: Key, type_name: str, labels: Labels) -> list[Column]:
     """The columns of the series that the key is of."""
     bound = key.bound() if type_name == "histogram" else None
     if bound is None:
@@ -124,7 +119,7 @@ def _series(draft: _Draft, key: Key, type_name: str, labels: Labels) -> list[_Co
     return series.columns
 
 
-def _part(draft: _Draft, type_name: str, columns: list[list[_Column]]) -> Part:
+def _part(draft: _Draft, type_name: str, columns: list[list[Column]]) -> Part:
     """Lay out a family; what it merges is appended to `columns`."""
     series: list[tuple[str, Labels]] = []
     lines: list[str] = []
@@ -151,18 +146,3 @@ def _part(draft: _Draft, type_name: str, columns: list[list[_Column]]) -> Part:
         histograms.append((start, end_of_buckets, len(columns)))
     table = SeriesTable(draft.name, type_name, draft.help, series, lines)
     return Part(table, first, len(columns), tuple(histograms) if type_name == "histogram" else ())
-
-
-def _passes(layouts: Sequence[Layout], columns: Sequence[Sequence[_Column]]) -> list[list[list[int]]]:
-    passes: list[list[list[int]]] = [[] for _ in layouts]
-    for place_of_series, parts in enumerate(columns):
-        for number, index in parts:
-            missing = len(layouts[number].columns.keys)
-            for indices in passes[number]:
-                if indices[place_of_series] == missing:
-                    break
-            else:
-                indices = [missing] * len(columns)
-                passes[number].append(indices)
-            indices[place_of_series] = index
-    return passes

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from itertools import islice
 from typing import Any, ClassVar, Final
 
@@ -20,8 +20,6 @@ _ITEMS_A_SLICE: Final = 50_000
 class Rule(ABC):
     stamped: ClassVar[bool] = False
     """Whether timestamps count."""
-    missing: ClassVar[object] = None
-    """The item of a series that a file has not."""
 
     def rows(self, values: tuple[float, ...], timestamps: tuple[float, ...]) -> list[Row]:  # noqa: ARG002
         """What a worker's file contributes."""
@@ -43,8 +41,6 @@ class Rule(ABC):
 class Sum(Rule):
     """The exact sum, rounded once: merging files, or listing them in another order, moves it no step back."""
 
-    missing = 0.0
-
     def rows_of_merged(self, values: tuple[float, ...], timestamps: tuple[float, ...]) -> list[Row]:
         # Compaction keeps there what the merged value has lost by rounding.
         return [values, timestamps] if any(timestamps) else [values]
@@ -63,15 +59,11 @@ class Sum(Rule):
 class Choice(Rule):
     """One of the values, as prometheus_client chooses it."""
 
-    def __init__(self, choose: Callable[[Iterable[Any]], Any]) -> None:
+    def __init__(self, choose: Callable[[Any], Any]) -> None:
         self._choose = choose
 
     def reduce(self, rows: list[Row]) -> list[Row]:
-        try:
-            return [_in_slices(map(self._choose, zip(*rows, strict=True)), len(rows))]
-        except TypeError:  # of a series that not every file has
-            present = ([item for item in column if item is not None] for column in zip(*rows, strict=True))
-            return [_in_slices(map(self._choose, present), len(rows))]
+        return [_in_slices(map(self._choose, zip(*rows, strict=True)), len(rows))]
 
     def values(self, rows: list[Row]) -> list[float]:
         return list(self.reduce(rows)[0])
@@ -92,9 +84,9 @@ class Latest(Choice):
         return [value for _, value in self.reduce(rows)[0]]
 
 
-def _last(column: Iterable[float | None]) -> float:
+def _last(column: Sequence[float]) -> float:
     """Each file's series have its worker in a label; of two that are the same by that the last counts."""
-    return [item for item in column if item is not None][-1]
+    return column[-1]
 
 
 _BY_MODE: Final[dict[str, Rule]] = {
