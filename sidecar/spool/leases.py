@@ -33,9 +33,10 @@ class Leases:
     def among(cls, directory: Path, names: Iterable[str]) -> Leases:
         """Of those of the directory's entries that are leases."""
         held: dict[bool, set[str]] = {True: set(), False: set()}
-        for name in names:
-            if name.endswith(LEASE_SUFFIX):
-                held[_is_held(f"{directory}/{name}")].add(name.removesuffix(LEASE_SUFFIX))
+        leases = [name for name in names if name.endswith(LEASE_SUFFIX)]
+        for name in leases:
+            held[_is_held(f"{directory}/{name}")].add(name.removesuffix(LEASE_SUFFIX))
+        _close_all_but(directory, leases)
         return cls(frozenset(held[True]), frozenset(held[False]))
 
 
@@ -43,6 +44,15 @@ _MAX_KEPT_OPEN: Final = 256
 _kept_open: dict[str, int] = {}
 """Leases that were held when they were last looked at; to open one costs more than to look at it."""
 _looking = Lock()
+
+
+def _close_all_but(directory: Path, leases: Iterable[str]) -> None:
+    """Close what was removed while it was kept open, as by another sidecar."""
+    with _looking:
+        gone = {path for path in _kept_open if path.startswith(f"{directory}/")}
+        gone -= {f"{directory}/{name}" for name in leases}
+        for path in gone:
+            os.close(_kept_open.pop(path))
 
 
 def _is_held(lease: str) -> bool:

@@ -6,6 +6,7 @@ The manifest is replaced by one rename: whoever looks sees the generation before
 from __future__ import annotations
 
 import json
+import os
 import re
 from dataclasses import dataclass
 from pathlib import Path
@@ -73,9 +74,20 @@ def _parsed(path: Path) -> Manifest | None:
         return None
     if version != _VERSION or not isinstance(generation, str) or not _GENERATION.fullmatch(generation):
         return None
-    if not isinstance(absorbed, list) or not all(isinstance(name, str) for name in absorbed):
+    if not isinstance(absorbed, list) or not all(map(_is_file_name, absorbed)):
         return None
     return Manifest(generation, frozenset(absorbed))
+
+
+def _is_file_name(name: object) -> bool:
+    """Whether it can name a file in `dead/`. What is absorbed is removed, so it must not lead elsewhere."""
+    if not isinstance(name, str) or name in {"", ".", ".."} or "/" in name or "\0" in name:
+        return False
+    try:
+        os.fsencode(name)
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def restore_manifest(directory: Path) -> None:

@@ -77,7 +77,9 @@ def list_sources(directory: Path) -> Sources:
         sources = _list(directory, {} if last is None else {str(file.path): file for file in last.files})
     except OSError as error:
         if directory not in _not_listed:
-            log.warning("spool.not_listed", directory=str(directory), problem=error.strerror)
+            log.warning(
+                "spool.not_listed", directory=str(error.filename or directory), problem=error.strerror
+            )
         _not_listed.add(directory)
         nobody = Leases(frozenset(), frozenset())
         return last or Sources(directory, (), (), nobody, Manifest(), None)
@@ -94,7 +96,8 @@ def _list(directory: Path, known: dict[str, Source]) -> Sources:
     top = list(_scan(directory))
     leases = Leases.among(directory, (name for name, _ in top))
     dead = [
-        known.get(f"{directory}/{DEAD}/{name}") or source_at(directory / DEAD, name, inode, State.DEAD)
+        _known_at(f"{directory}/{DEAD}/{name}", inode, known)
+        or source_at(directory / DEAD, name, inode, State.DEAD)
         for name, inode in _scan(directory / DEAD)
     ]
     moved = {source.inode for source in dead if source is not None}
@@ -108,9 +111,9 @@ def _list(directory: Path, known: dict[str, Source]) -> Sources:
     misnamed = []
     for name, inode in top:
         if name.endswith(METRICS_SUFFIX) and inode not in moved:
-            source = known.get(f"{directory}/{name}")
-            if source is None or source.inode != inode:
-                source = source_at(directory, name, inode, State.LIVE)
+            source = _known_at(f"{directory}/{name}", inode, known) or source_at(
+                directory, name, inode, State.LIVE
+            )
             if source is None:
                 misnamed.append(directory / name)
             elif source.name.worker not in leases.dead or not ends_with_its_worker(source.name):
@@ -118,6 +121,12 @@ def _list(directory: Path, known: dict[str, Source]) -> Sources:
     if manifest.generation is not None:
         files += sources_in(directory / COMPACTED / manifest.generation, State.COMPACTED)
     return Sources(directory, tuple(files), tuple(misnamed), leases, manifest, identity)
+
+
+def _known_at(path: str, inode: int, known: dict[str, Source]) -> Source | None:
+    """What is known of a path, if the same file is still there: one that was damaged is replaced in place."""
+    source = known.get(path)
+    return source if source is not None and source.inode == inode else None
 
 
 def sources_in(directory: Path, state: State) -> list[Source]:

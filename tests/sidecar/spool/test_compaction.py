@@ -215,3 +215,14 @@ def test_a_file_that_a_process_still_holds_after_the_rename_counts_but_is_not_me
     upkeep(tmp_path)
     assert list_sources(tmp_path).manifest.generation is not None
     assert total(tmp_path) == 5
+
+
+def test_a_hostile_manifest_removes_nothing_outside_the_spool(tmp_path: Path) -> None:
+    victim = write(tmp_path / "victim", counter(1))
+    spool = tmp_path / "spool"
+    dead_worker(spool, "a", counter(2))
+    document = {"version": 1, "generation": "000000000001", "absorbed": [str(victim), "../../victim"]}
+    (spool / "compacted.json").write_text(json.dumps(document))
+    upkeep(spool)
+    assert victim.exists()
+    assert total(spool) == 2

@@ -128,3 +128,31 @@ def test_a_lost_or_damaged_manifest_is_made_up_for_by_the_newest_complete_genera
         assert (manifest.generation, manifest.absorbed) == ("000000000001", frozenset({"a"}))
     (tmp_path / "compacted.json").unlink()
     assert list_sources(tmp_path).manifest.generation == "000000000001"
+
+
+@pytest.mark.parametrize("name", ["", ".", "..", "../victim", "/etc/passwd", "a\0b", "\ud800", 1])
+def test_a_manifest_that_leads_out_of_the_spool_is_a_damaged_one(tmp_path: Path, name: object) -> None:
+    text = json.dumps({"version": 1, "generation": "000000000001", "absorbed": ["a", name]})
+    (tmp_path / "compacted.json").write_text(text)
+    assert list_sources(tmp_path).manifest.generation is None
+
+
+def test_a_file_of_the_dead_that_is_replaced_in_place_is_another_one(tmp_path: Path) -> None:
+    path = tmp_path / "dead" / f"{NONCE}.counter_1.db"
+    touch(path)
+    list_sources(tmp_path)
+    path.rename(tmp_path / "aside")
+    touch(path)
+    (source,) = list_sources(tmp_path).files
+    assert source.inode == path.stat().st_ino
+
+
+def test_a_lease_that_another_sidecar_removes_leaves_no_descriptor_behind(tmp_path: Path) -> None:
+    meter = Meter.spooling(tmp_path)
+    open_before = set(Path("/proc/self/fd").iterdir())
+    assert list_sources(tmp_path).leases.living
+    (lease,) = tmp_path.glob("*.lease")
+    lease.unlink()
+    list_sources(tmp_path)
+    assert set(Path("/proc/self/fd").iterdir()) == open_before
+    meter.close()
