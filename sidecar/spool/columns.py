@@ -7,6 +7,8 @@ a few calls: its values are unpacked at once, and that its keys are still the sa
 from __future__ import annotations
 
 import struct
+from collections.abc import Iterator
+from contextlib import suppress
 from typing import Final
 from weakref import WeakValueDictionary
 
@@ -73,14 +75,9 @@ def columns_of(data: memoryview, used: int, *, buckets: bool, before: Columns = 
     if likely is not None and likely.begin(data):
         return likely
     keys, raw = list(before.keys), list(before.raw)
-    position = before.used
-    while position < used:
-        key, value_at = key_at(data[:used], position)
-        if buckets:
-            key.bound()
+    for key, part in _entries(data[:used], before.used, buckets=buckets):
         keys.append(key)
-        raw.append(bytes(data[position:value_at]))
-        position = value_at + VALUE.size
+        raw.append(part)
     whole = (buckets, tuple(raw))
     columns = _known.get(whole)
     if columns is None:
@@ -89,7 +86,28 @@ def columns_of(data: memoryview, used: int, *, buckets: bool, before: Columns = 
     return columns
 
 
-def key_at(data: memoryview, position: int) -> tuple[Key, int]:
+def readable_columns(data: memoryview, *, buckets: bool) -> Columns:
+    """The columns that stand before the damage; `data` and `buckets` as for `columns_of`."""
+    keys: list[Key] = []
+    raw: list[bytes] = []
+    with suppress(BadFileError):
+        for key, part in _entries(data, HEADER_BYTES, buckets=buckets):
+            keys.append(key)
+            raw.append(part)
+    return Columns(tuple(keys), tuple(raw))
+
+
+def _entries(data: memoryview, position: int, *, buckets: bool) -> Iterator[tuple[Key, bytes]]:
+    """Each key, and all bytes before its value."""
+    while position < len(data):
+        key, value_at = _key_at(data, position)
+        if buckets:
+            key.bound()
+        yield key, bytes(data[position:value_at])
+        position = value_at + VALUE.size
+
+
+def _key_at(data: memoryview, position: int) -> tuple[Key, int]:
     """The key of the entry at the position, and the position of its value.
 
     Raises:

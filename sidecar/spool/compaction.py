@@ -73,8 +73,11 @@ class Compactor:
                 shutil.rmtree(generation, ignore_errors=True)
                 self._step("remove generation")
 
-    def merge(self, held: frozenset[FileId]) -> int:
-        """Merge all files in `dead/` but those that a process could still write to; how many that were.
+    def merge(self, kept: frozenset[FileId]) -> int:
+        """Merge the files in `dead/`; how many that were.
+
+        Args:
+            kept: files that are not to be merged now, as those that a process could still write to.
 
         Raises:
             OSError: the spool cannot be written.
@@ -87,8 +90,10 @@ class Compactor:
             waiting = [
                 (entry.name, entry.inode())
                 for entry in entries
-                if entry.name not in absorbed and (device, entry.inode()) not in held
+                if entry.name not in absorbed and (device, entry.inode()) not in kept
             ]
+        if any((device, source.inode) in kept for source in self._generation_files()):
+            return 0  # it is mended first
         merged = 0
         for start in range(0, len(waiting), FILES_AT_ONCE):
             # No more objects at once: the collector of garbage would hold everybody up to look at them.
@@ -102,11 +107,9 @@ class Compactor:
     def _merge(self, batch: list[Source]) -> int:
         before = read_manifest(self._directory)
         absorption = Absorption(self._breathe)
-        generation = self._directory / COMPACTED / before.generation if before.generation else None
-        if generation is not None:
-            kept = sources_in(generation, State.COMPACTED)
-            if self._absorb(absorption, kept) != kept:
-                return 0  # a damaged generation is mended first: what it held must not be lost
+        generation = self._generation_files()
+        if self._absorb(absorption, generation) != generation:
+            return 0  # a damaged generation is mended first: what it held must not be lost
         taken = self._absorb(absorption, batch)
         contents = dict(absorption.contents())
         if not taken or any(len(content) > MAX_FILE_BYTES for content in contents.values()):
@@ -114,6 +117,10 @@ class Compactor:
         self._publish(before, contents, frozenset(source.path.name for source in taken))
         self.sweep()
         return len(taken)
+
+    def _generation_files(self) -> list[Source]:
+        generation = read_manifest(self._directory).generation
+        return sources_in(self._directory / COMPACTED / generation, State.COMPACTED) if generation else []
 
     def _absorb(self, absorption: Absorption, sources: Iterable[Source]) -> list[Source]:
         """Those that could be read."""

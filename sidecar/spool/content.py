@@ -120,6 +120,21 @@ def read_content(fd: int, scratch: Scratch, likely_used: int = FIRST_BYTES) -> C
     return Content(used, data, status.st_mtime_ns)
 
 
+def read_damaged(fd: int, scratch: Scratch) -> memoryview:
+    """What is there of a file that `read_content` refuses: so much as it says is used, as far as it goes."""
+    status = os.fstat(fd)
+    if not stat.S_ISREG(status.st_mode):
+        return memoryview(b"")
+    size = min(status.st_size, MAX_FILE_BYTES)
+    data = scratch.of(size)
+    try:
+        count = os.preadv(fd, (data[:size],), 0)
+    except OSError:
+        return memoryview(b"")
+    used: int = LENGTH.unpack_from(data)[0] if count >= HEADER_BYTES else 0
+    return data[: max(0, min(count, used))]
+
+
 def read_again(fd: int, scratch: Scratch, used: int) -> memoryview | None:
     """Read a file of which so many bytes were used, and still should be; None if that is not so."""
     data = scratch.of(used)

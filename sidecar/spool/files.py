@@ -8,13 +8,12 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, NamedTuple
 
-from sidecar.spool.columns import HEADER_BYTES, VALUE, Columns, columns_of, key_at
-from sidecar.spool.content import MAX_FILE_BYTES, Scratch, open_file, read_content
+from sidecar.spool.columns import Columns, columns_of, readable_columns
+from sidecar.spool.content import MAX_FILE_BYTES, Scratch, open_file, read_content, read_damaged
 from sidecar.spool.errors import BadFileError
 from sidecar.spool.keys import Key
 
@@ -24,9 +23,9 @@ __all__ = [
     "Entry",
     "FileName",
     "MetricFile",
-    "entries_in",
     "metric_file",
     "parse_name",
+    "read_damaged_file",
     "read_file",
 ]
 
@@ -94,19 +93,22 @@ def metric_file(
     return MetricFile(name, tuple(map(_entry, columns.keys, values, timestamps)))
 
 
-def entries_in(data: bytes) -> Iterator[Entry]:
-    """The entries of a file's content after its header, up to the first that is damaged.
+def read_damaged_file(path: Path, name: FileName) -> MetricFile:
+    """What stands before the damage.
 
     Raises:
-        BadFileError: at the first damaged one.
+        BadFileError: it cannot be opened.
+        FileNotFoundError: it has gone.
     """
-    content = memoryview(bytes(HEADER_BYTES) + data)
-    position = HEADER_BYTES
-    while position < len(content):
-        key, value_at = key_at(content, position)
-        value, timestamp = VALUE.unpack_from(content, value_at)
-        yield _entry(key, value, timestamp)
-        position = value_at + VALUE.size
+    fd = open_file(path)
+    try:
+        data = read_damaged(fd, Scratch())
+    finally:
+        os.close(fd)
+    columns = readable_columns(data, buckets=name.type == "histogram")
+    if not columns.keys:
+        return MetricFile(name, ())
+    return metric_file(name, columns, columns.values(data), columns.timestamps(data))
 
 
 def _entry(key: Key, value: float, timestamp: float) -> Entry:

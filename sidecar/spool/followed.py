@@ -7,7 +7,7 @@ import time
 from pathlib import Path
 from typing import Final
 
-from sidecar.spool.columns import EMPTY, columns_of
+from sidecar.spool.columns import EMPTY, columns_of, readable_columns
 from sidecar.spool.content import (
     FIRST_BYTES,
     Descriptors,
@@ -16,6 +16,7 @@ from sidecar.spool.content import (
     open_file,
     read_again,
     read_content,
+    read_damaged,
 )
 from sidecar.spool.errors import BadFileError
 from sidecar.spool.files import FileName, MetricFile, metric_file
@@ -59,7 +60,7 @@ class FollowedFile:
             descriptors: how many files may stay open.
 
         Raises:
-            BadFileError: it is damaged; what was read before stays.
+            BadFileError: it is damaged; what was read before stays, or else what stands before the damage.
             FileNotFoundError: it has gone.
         """
         if self._fd is not None:
@@ -67,7 +68,11 @@ class FollowedFile:
             return
         fd = open_file(path)
         try:
-            self._read(fd, scratch)
+            try:
+                self._read(fd, scratch)
+            except BadFileError:
+                self._take_readable_part(fd, scratch)
+                raise
             if descriptors.keep(self):
                 self._fd = fd
         finally:
@@ -94,7 +99,9 @@ class FollowedFile:
         )
 
     def _read(self, fd: int, scratch: Scratch) -> None:
-        data = read_again(fd, scratch, self._used) if self._trusted_for else None
+        # One that was opened anew can be another file, in the place of that which was read before.
+        is_trusted = self._trusted_for > 0 and fd == self._fd
+        data = read_again(fd, scratch, self._used) if is_trusted else None
         if data is None:
             self._trusted_for = 0
             data = self._look_closely(fd, scratch)
@@ -105,6 +112,16 @@ class FollowedFile:
         self._values = columns.values(data)
         if self._stamped:
             self._timestamps = columns.timestamps(data)
+
+    def _take_readable_part(self, fd: int, scratch: Scratch) -> None:
+        """Of a file that was never read: what its quarantine will keep, so that it counts all the time."""
+        if self.was_read or self.layout.columns.keys:
+            return
+        data = read_damaged(fd, scratch)
+        columns = readable_columns(data, buckets=self.name.type == "histogram")
+        if columns.keys:
+            self.layout = Layout(columns, self.layout.worker)
+            self._values, self._timestamps = columns.values(data), columns.timestamps(data)
 
     def _look_closely(self, fd: int, scratch: Scratch) -> memoryview:
         """Read the file, and see what has become of its keys if they may have changed.
@@ -124,7 +141,7 @@ class FollowedFile:
 
     def _check(self, fd: int, data: memoryview, used: int) -> None:
         """See that the keys are those that were parsed before, and parse what was appended."""
-        before = self.layout.columns
+        before = self.layout.columns if self.was_read else EMPTY
         if used < before.used or not before.begin(data):
             # Keys are never taken back, so this is damage, or another file that was given the inode.
             if self._generation == generation(fd):

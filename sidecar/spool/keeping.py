@@ -74,9 +74,11 @@ async def keep_spool(
                 on_run(report)
         except Exception as error:  # noqa: BLE001 - whatever it is, the spool must not be left alone for good
             on_failure()
-            problem = str(error) if isinstance(error, OSError) else repr(error)
-            if told != problem:
-                told = problem
+            # Not by its text: that can hold a name which is another one each time.
+            kind = f"{type(error).__name__} {error.errno}" if isinstance(error, OSError) else repr(error)
+            if told != kind:
+                told = kind
+                problem = str(error) if isinstance(error, OSError) else kind
                 log.warning("spool.upkeep_failed", directory=str(directory), problem=problem)
         await asyncio.sleep(EVERY_SECONDS)
 

@@ -8,10 +8,8 @@ from __future__ import annotations
 
 import os
 import stat
-import sys
 import time
 from collections.abc import Callable, Iterable
-from contextlib import suppress
 from pathlib import Path
 from typing import BinaryIO, Final, NamedTuple
 
@@ -19,12 +17,11 @@ import structlog
 
 from sidecar.spool.disk import make_directory, name_aside, sync_directory, write_file
 from sidecar.spool.files import (
-    MAX_FILE_BYTES,
     BadFileError,
     Entry,
     FileName,
     MetricFile,
-    entries_in,
+    read_damaged_file,
     read_file,
 )
 from sidecar.spool.layout import BAD
@@ -62,6 +59,9 @@ class Quarantine:
         self._monotonic = monotonic
         self._damaged_since: dict[int, float] = {}
         """By inode: a file that is renamed as a dead worker's is as damaged as before."""
+        self._told: set[str] = set()
+        self.better_known: frozenset[int] = frozenset()
+        """Inodes of damaged files of which more is known than they still say: not to be merged so."""
 
     def set_aside(self, suspects: Iterable[Damaged]) -> int:
         """Set aside what has been damaged for `DAMAGED_FOR_SECONDS`; how many that were.
@@ -75,16 +75,27 @@ class Quarantine:
         now = self._monotonic()
         before, self._damaged_since = self._damaged_since, {}
         count = 0
+        better_known = set()
         for suspect in suspects:
             problem = _problem(suspect)
             if problem is None:
                 continue
-            inode = suspect.path.lstat().st_ino
-            since = self._damaged_since[inode] = before.get(inode, now)
-            if now - since >= DAMAGED_FOR_SECONDS:
-                del self._damaged_since[inode]
-                self._set_aside(suspect, problem)
-                count += 1
+            try:
+                inode = suspect.path.lstat().st_ino
+                since = self._damaged_since[inode] = before.get(inode, now)
+                if now - since >= DAMAGED_FOR_SECONDS:
+                    self._set_aside(suspect, problem)
+                    del self._damaged_since[inode]
+                    count += 1
+                elif suspect.last_good is not None:
+                    better_known.add(inode)
+            except FileNotFoundError:
+                continue  # its own application has removed it
+            except PermissionError as error:
+                # As in a directory with the sticky bit; one such file must not stop the rest of the upkeep.
+                better_known.add(inode)
+                self._tell(suspect.path.name, error)
+        self.better_known = frozenset(better_known)
         if count:
             self._forget_oldest()
         return count
@@ -93,7 +104,7 @@ class Quarantine:
         path = damaged.path
         make_directory(self._directory / BAD)
         aside = self._directory / BAD / name_aside(path.name)
-        entries = _readable_part(path) if damaged.last_good is None else damaged.last_good.entries
+        entries = (damaged.last_good or _readable_part(damaged)).entries
         if entries and stat.S_ISREG(path.lstat().st_mode):
             aside.hardlink_to(path)
             self._step("keep damaged")
@@ -113,6 +124,11 @@ class Quarantine:
             series_kept=len(entries),
         )
 
+    def _tell(self, name: str, error: PermissionError) -> None:
+        if name not in self._told:
+            log.warning("spool.file_not_movable", file=name, problem=error.strerror)
+        self._told.add(name)
+
     def _forget_oldest(self) -> None:
         kept = sorted((self._directory / BAD).iterdir(), key=lambda path: path.lstat().st_ctime_ns)
         for path in kept[:-MAX_KEPT]:
@@ -126,24 +142,27 @@ def _problem(suspect: Damaged) -> str | None:
         if not stat.S_ISREG(suspect.path.lstat().st_mode):
             return "not a regular file"
         _open(suspect.path).close()
-        read_file(suspect.path, suspect.name)
+        now = read_file(suspect.path, suspect.name)
     except BadFileError as error:
         return str(error)
     except OSError:
         return None
+    before = () if suspect.last_good is None else suspect.last_good.entries
+    if any(map(_is_other, now.entries, before)) or len(now.entries) < len(before):
+        return "what was written is no longer there"
     return None
 
 
-def _readable_part(path: Path) -> tuple[Entry, ...]:
-    """The entries before the damage: better than none, where nobody has read the file before it."""
-    entries: list[Entry] = []
-    if not stat.S_ISREG(path.lstat().st_mode):
-        return ()
-    with _open(path) as file, suppress(BadFileError):
-        content = file.read(MAX_FILE_BYTES)
-        used = int.from_bytes(content[:4], sys.byteorder, signed=True)
-        entries.extend(entries_in(content[8 : max(used, 8)]))
-    return tuple(entries)
+def _is_other(entry: Entry, before: Entry) -> bool:
+    return (entry.sample, entry.labels, entry.help) != (before.sample, before.labels, before.help)
+
+
+def _readable_part(damaged: Damaged) -> MetricFile:
+    """Better than nothing, where nobody has read the file before it was damaged."""
+    try:
+        return read_damaged_file(damaged.path, damaged.name)
+    except BadFileError:
+        return MetricFile(damaged.name, ())
 
 
 def _open(path: Path) -> BinaryIO:

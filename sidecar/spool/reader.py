@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from itertools import count
 from pathlib import Path
 from threading import Lock
 from typing import Final
@@ -18,12 +19,16 @@ from sidecar.spool.content import Descriptors, Scratch
 from sidecar.spool.errors import BadFileError
 from sidecar.spool.files import MetricFile
 from sidecar.spool.followed import FollowedFile
+from sidecar.spool.layout import name_of_dead
 from sidecar.spool.merge import Merged, Merger, Rows
 from sidecar.spool.sources import Source, Sources, State, list_sources
 
 log = structlog.get_logger()
 
 _TRIES: Final = 8
+"""Before what was read last is given once more."""
+_FIRST_READ_SECONDS: Final = 60.0
+"""For who has read nothing yet: thousands of files are merged faster than they are read one by one."""
 _MANY_OBJECTS: Final = 20_000
 
 
@@ -57,7 +62,8 @@ class SpoolReader:
         self._merger = Merger()
         self._followed: dict[int, FollowedFile] = {}
         """By inode: a file that is renamed, as those of the dead are, stays the same file."""
-        self._bad: dict[Path, BadFile] = {}
+        self._bad: tuple[BadFile, ...] = ()
+        self._told: str | None = None
         self._files: tuple[Source, ...] = ()
         self._last = SpoolReading((), 0, 0, 0)
 
@@ -70,9 +76,12 @@ class SpoolReader:
         with self._lock, _no_garbage_collected():
             try:
                 self._last = self._read()
+                self._told = None
             except OSError as error:
                 # As when file descriptors run out: what was read before is nearer the truth than nothing.
-                log.warning("spool.unreadable", problem=error.strerror)
+                if self._told != error.strerror:
+                    log.warning("spool.unreadable", problem=error.strerror)
+                self._told = error.strerror
                 self._last = replace(self._last, unreadable_files=max(1, self._last.unreadable_files))
             return self._last
 
@@ -84,10 +93,16 @@ class SpoolReader:
             return None if followed is None or not followed.was_read else followed.last_good()
 
     def _read(self) -> SpoolReading:
-        for _ in range(_TRIES):
+        """Try until compaction stood still meanwhile: anything else could miss what is being moved."""
+        give_up_at = time.monotonic() + _FIRST_READ_SECONDS
+        for tries in count(1):
             sources = list_sources(self._directory)
             problems = self._look_at(sources)
             if problems is not None and sources.is_still_current():
+                break
+            if tries >= _TRIES and self._files:
+                return self._last
+            if time.monotonic() >= give_up_at:
                 break
         return self._reading(sources, problems or {})
 
@@ -118,7 +133,7 @@ class SpoolReader:
             workers=len(sources.leases.living),
             files=len(sources.files) + len(sources.misnamed),
             unreadable_files=len(problems),
-            bad=tuple(self._bad.values()),
+            bad=self._bad,
         )
 
     def _merged(self, files: Iterable[Source]) -> Merged:
@@ -139,13 +154,16 @@ class SpoolReader:
         return merged
 
     def _note(self, problems: dict[Path, str]) -> None:
-        known = self._bad
-        self._bad = {}
+        # By the name that its worker gave it: renamed aside, it is bad still.
+        known = {name_of_dead(bad.path.name): bad.since for bad in self._bad}
+        noted = []
         for path, problem in problems.items():
-            before = known.get(path)
-            if before is None:
+            since = known.get(name_of_dead(path.name))
+            if since is None:
                 log.warning("spool.file_unreadable", file=path.name, problem=problem)
-            self._bad[path] = BadFile(path, problem, self._now() if before is None else before.since)
+                since = self._now()
+            noted.append(BadFile(path, problem, since))
+        self._bad = tuple(noted)
 
 
 @contextmanager

@@ -119,7 +119,9 @@ class Upkeep:
         if not names:
             return 0
         holders = self._look({name.removesuffix(".db").rpartition("_")[2] for name in names})
-        return self._compactor.merge(holders.held)
+        device = self._directory.stat().st_dev
+        better_known = {(device, inode) for inode in self._quarantine.better_known}
+        return self._compactor.merge(holders.held | better_known)
 
     def _suspects(self) -> Iterable[Damaged]:
         suspects = {suspect.path: suspect for suspect in self._unreadable()}

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import asyncio
+import secrets
 import time
 from pathlib import Path
 
@@ -112,3 +113,15 @@ def test_long_work_rests(monkeypatch: pytest.MonkeyPatch) -> None:
     turns()
     turns()
     assert len(rests) == 1
+
+
+async def test_a_full_disk_is_told_once_whatever_the_file_is_to_be_called(
+    kept: Kept, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(_upkeep: Upkeep) -> None:
+        raise OSError(28, "No space left on device", f"dead/{secrets.token_hex(8)}.counter_1.db")
+
+    with monkeypatch.context() as patch, capture_logs() as logs:
+        patch.setattr(Upkeep, "run", full)
+        await kept.until(failures=3)
+    assert [entry["event"] for entry in logs] == ["spool.upkeep_failed"]

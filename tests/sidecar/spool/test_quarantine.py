@@ -8,9 +8,10 @@ import pytest
 from structlog.testing import capture_logs
 
 from sidecar.spool import quarantine
+from sidecar.spool.files import Entry
 from sidecar.spool.holders import Holders
 from sidecar.spool.keeping import damaged_files
-from sidecar.spool.quarantine import DAMAGED_FOR_SECONDS
+from sidecar.spool.quarantine import DAMAGED_FOR_SECONDS, Quarantine
 from sidecar.spool.reader import SpoolReader
 from sidecar.spool.upkeep import Upkeep
 from tests.sidecar.spool.spools import counter, dead_worker, total, write
@@ -169,3 +170,74 @@ def test_killed_while_it_sets_a_file_aside_it_loses_and_doubles_nothing(tmp_path
         except KilledError:
             assert sidecar.value() == 3
     assert number == 2
+
+
+def test_what_a_dead_worker_has_lost_of_its_file_is_not_merged_away(tmp_path: Path) -> None:
+    path = live_file(tmp_path, 1, 2)
+    sidecar = Sidecar(tmp_path)
+    assert sidecar.value() == 3
+    shorter = live_file(tmp_path / "other", 1).read_bytes()
+    path.write_bytes(shorter)
+    (tmp_path / "elsewhere.lease").touch()
+    sidecar.after(0)
+    assert sidecar.value() == 3
+    assert sidecar.after(DAMAGED_FOR_SECONDS) == 1
+    assert sidecar.value() == 3
+    assert total(tmp_path) == 3
+
+
+def test_a_generation_that_lost_a_part_is_mended_before_more_is_merged(tmp_path: Path) -> None:
+    dead_worker(tmp_path, "a", counter(1), counter(2, outcome="ok"))
+    sidecar = Sidecar(tmp_path)
+    sidecar.after(0)
+    assert sidecar.value() == 3
+    (merged,) = (tmp_path / "compacted").glob("*/*.db")
+    merged.write_bytes(live_file(tmp_path / "other", 1).read_bytes())
+    dead_worker(tmp_path, "b", counter(4))
+    sidecar.after(0)
+    assert sidecar.value() == 7
+    assert sidecar.after(DAMAGED_FOR_SECONDS) == 1
+    assert sidecar.value() == 7
+    assert total(tmp_path) == 7
+
+
+def test_what_nobody_read_before_the_damage_counts_at_once(tmp_path: Path) -> None:
+    """Not only once it is set aside: a total that comes back is counted twice by who takes the increase."""
+    path = live_file(tmp_path, 1, 2, 4)
+    path.write_bytes(path.read_bytes()[:-20])
+    sidecar = Sidecar(tmp_path)
+    assert sidecar.value() == 3
+    sidecar.after(0)
+    assert sidecar.value() == 3
+
+
+def test_what_is_kept_of_a_damaged_file_is_no_damaged_file(tmp_path: Path) -> None:
+    buckets = [
+        Entry("took", "took_bucket", (("le", bound),), "Help.", 1.0, 0.0) for bound in ("1.0", "many", "2.0")
+    ]
+    write(tmp_path / "histogram_elsewhere.db", *buckets)
+    sidecar = Sidecar(tmp_path)
+    sidecar.after(0)
+    assert sidecar.after(DAMAGED_FOR_SECONDS) == 1
+    assert sidecar.reader.read().unreadable_files == 0
+    sidecar.after(0)
+    assert sidecar.after(DAMAGED_FOR_SECONDS) == 0
+
+
+def test_one_file_that_cant_be_set_aside_does_not_stop_the_upkeep(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def not_permitted(*_: object) -> None:
+        raise PermissionError(1, "Operation not permitted")
+
+    live_file(tmp_path).write_bytes(b"")
+    sidecar = Sidecar(tmp_path)
+    sidecar.after(0)
+    dead_worker(tmp_path, "w", counter(1))
+    monkeypatch.setattr(Quarantine, "_set_aside", not_permitted)
+    with capture_logs() as logs:
+        assert sidecar.after(DAMAGED_FOR_SECONDS) == 0
+        assert sidecar.after(DAMAGED_FOR_SECONDS) == 0
+    assert [entry["event"] for entry in logs] == ["spool.file_not_movable"]
+    assert (tmp_path / "compacted").is_dir()
+    assert sidecar.value() == 1

@@ -3,17 +3,23 @@ from __future__ import annotations
 import os
 import random
 import struct
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from prometheus_client import CollectorRegistry, Metric, generate_latest
 from prometheus_client.multiprocess import MultiProcessCollector
 from prometheus_client.registry import Collector
+from structlog.testing import capture_logs
 
 from pipeline import metrics
 from pipeline.meter import Meter
+from sidecar.exposition import TEXT, Renderer
+from sidecar.spool import reader as module
+from sidecar.spool.content import Descriptors
 from sidecar.spool.files import BadFileError, parse_name
 from sidecar.spool.reader import SpoolReader, SpoolReading
+from sidecar.spool.sources import Sources, list_sources
 
 
 class Fixed(Collector):
@@ -207,3 +213,81 @@ def test_every_gauge_mode_has_its_file_name(mode: str) -> None:
 def test_another_file_is_no_metric_file() -> None:
     with pytest.raises(BadFileError):
         parse_name("notes.db")
+
+
+def test_a_worker_whose_name_is_no_text_is_shown_with_question_marks(tmp_path: Path) -> None:
+    content = keyed('["app", "app", {}, "h"]')
+    Path(os.fsdecode(os.fsencode(tmp_path) + b"/gauge_all_\xff.db")).write_bytes(content)
+    reading = SpoolReader(tmp_path).read()
+    assert b'app{pid="?"} 1.0\n' in Renderer().render(reading.families, TEXT)
+
+
+def test_a_bad_file_is_told_of_once_wherever_it_is_moved(tmp_path: Path) -> None:
+    (tmp_path / "counter_1.db").write_bytes(b"")
+    reader = SpoolReader(tmp_path)
+    with capture_logs() as logs:
+        since = reader.read().bad[0].since
+        (tmp_path / "dead").mkdir()
+        (tmp_path / "counter_1.db").rename(tmp_path / "dead" / "0123456789abcdef.counter_1.db")
+        (bad,) = reader.read().bad
+    assert len(logs) == 1
+    assert (bad.path.parent.name, bad.since) == ("dead", since)
+
+
+def test_what_keeps_a_spool_from_being_read_is_told_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    count_jobs(tmp_path, "failed", 3)
+    reader = SpoolReader(tmp_path)
+    reader.read()
+
+    def failing(_directory: Path) -> Sources:
+        raise OSError(5, "Input/output error")
+
+    with monkeypatch.context() as patched, capture_logs() as logs:
+        patched.setattr(module, "list_sources", failing)
+        for _ in range(2):
+            assert value(reader.read(), "pipeline_jobs_total", outcome="failed") == 3
+    assert [entry["event"] for entry in logs] == ["spool.unreadable"]
+
+
+def compacting(times: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """So often a file has gone by the time it is opened; what is seen meanwhile is only a part."""
+    left = iter(range(times))
+
+    def listed(directory: Path) -> Sources:
+        sources = list_sources(directory)
+        if next(left, None) is None:
+            return sources
+        gone = sources.files[0]._replace(path=directory / "gone.db", inode=0)
+        return replace(sources, files=(gone,))
+
+    monkeypatch.setattr(module, "list_sources", listed)
+
+
+def test_a_first_reading_waits_for_a_long_compaction(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    count_jobs(tmp_path, "failed", 3)
+    compacting(100, monkeypatch)
+    assert value(SpoolReader(tmp_path).read(), "pipeline_jobs_total", outcome="failed") == 3
+
+
+def test_during_a_long_compaction_what_was_read_last_is_given(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    count_jobs(tmp_path, "failed", 3)
+    reader = SpoolReader(tmp_path)
+    before = reader.read()
+    compacting(100, monkeypatch)
+    assert reader.read() is before
+
+
+def test_a_file_that_is_opened_anew_is_not_taken_for_the_one_before(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Descriptors, "keep", lambda *_: False)
+    path = tmp_path / "counter_1.db"
+    path.write_bytes(keyed('["app", "app_total", {"a": "x"}, "h"]'))
+    reader = SpoolReader(tmp_path)
+    reader.read()
+    path.write_bytes(keyed('["app", "app_total", {"a": "y"}, "h"]'))
+    assert reader.read().unreadable_files == 1
