@@ -38,12 +38,12 @@ JOBS: Final = Group(
                 "{{ $value | humanizePercentage }} of the runs of {{ $labels.layer }} in five minutes failed."
             ),
         ),
-        # Progress within the last five minutes starts the clock anew, and so does a worker that begins
-        # after a quiet night: together with `hold_seconds` these are thirty minutes.
+        # Progress within the last three minutes, so that no scrape misses it, starts the clock anew; so does a
+        # job that begins after a quiet night. It fires after thirty minutes without any, up to three later.
         Alert(
             name="JobStuck",
-            expression=f"{_SINCE_PROGRESS} > 300 and {_RUNNING} > 0",
-            hold_seconds=1500,
+            expression=f"{_SINCE_PROGRESS} > 180 and {_RUNNING} > 0",
+            hold_seconds=1800,
             severity=Severity.WARNING,
             summary="Jobs beside {{ $labels.instance }} run and get nowhere",
             description=("Jobs are in progress, but no layer has ended for {{ $value | humanizeDuration }}."),

@@ -146,8 +146,9 @@ CASES: tuple[Case, ...] = (
     ),
     Case(
         "JobStuck",
-        jobs(running="0x2 1x60", last_progress="0x60"),
-        6,
+        # After a quiet night a job is not stuck from its first minutes on.
+        jobs(running="0x9 1x60", last_progress="0x69"),
+        10,
         ON_WORKER_1,
         (
             jobs(running="1x60", last_progress="0+60x60"),
@@ -160,7 +161,7 @@ CASES: tuple[Case, ...] = (
         # Of two machines whose agents call their sidecars the same, one gets on.
         jobs(running="1x60", last_progress="0x60", target=f'{TARGET},host="one"')
         | jobs(running="1x60", last_progress="0+60x60", target=f'{TARGET},host="two"'),
-        6,
+        4,
         ON_WORKER_1 | {"host": "one"},
         (),
     ),
