@@ -38,8 +38,8 @@ JOBS: Final = Group(
                 "{{ $value | humanizePercentage }} of the runs of {{ $labels.layer }} in five minutes failed."
             ),
         ),
-        # Progress within the last three minutes, so that no scrape misses it, starts the clock anew; so does a
-        # job that begins after a quiet night. It fires after thirty minutes without any, up to three later.
+        # Progress within the last three minutes starts the clock anew, so that no scrape misses it; so does
+        # a job that begins after a quiet night. It fires after thirty minutes without any, up to three later.
         Alert(
             name="JobStuck",
             expression=f"{_SINCE_PROGRESS} > 180 and {_RUNNING} > 0",
