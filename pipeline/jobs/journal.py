@@ -18,6 +18,8 @@ from pipeline.jobs.job import Job, JobError
 from pipeline.metrics import DONE, RunOutcome
 
 if TYPE_CHECKING:
+    from pydantic import BaseModel
+
     from pipeline.layers.layer import Layer
 
 log = logging.getLogger(__name__)
@@ -146,16 +148,15 @@ class Journal:
         degradations: Sequence[str],
     ) -> None:
         """Keep a layer's result, and the files and degradations that it added."""
-        result = job.results[layer].model_dump_json(by_alias=True)
-        rest = json.dumps(
+        self._append(
             {
                 "layer": layer,
                 "files": [str(file) for file in files],
-                "degradations": list(degradations),
+                "degradations": degradations,
                 "spent_usd": self.spent_usd_by_layer,
+                "result": job.results[layer],
             }
         )
-        self._append(f'{rest[:-1]}, "result": {result}}}')
         self._answers.clear()
 
     def recall(self, question: str) -> str | None:
@@ -163,23 +164,23 @@ class Journal:
 
     def record(self, question: str, answer: str) -> None:
         self._answers[question] = answer
-        self._append(json.dumps({"answer": question, "text": answer, "spent_usd": self.spent_usd_by_layer}))
+        self._append({"answer": question, "text": answer, "spent_usd": self.spent_usd_by_layer})
 
     def forget_answers(self) -> None:
         """Whoever comes next asks again."""
         if self._answers:
             self._answers.clear()
-            self._append('{"forgotten": true}')
+            self._append({"forgotten": True})
 
     def ended(self, outcome: RunOutcome) -> None:
         """The run is over, and what it has spent is about to be told."""
         self.outcome = outcome
-        self._append(json.dumps({"ended": outcome.value}))
+        self._append({"ended": outcome.value})
 
-    def _append(self, line: str) -> None:
+    def _append(self, entry: Mapping[str, Any]) -> None:
         if self._descriptor is None:
             return
-        content = line.encode() + b"\n"
+        content = _as_line(entry)
         try:
             written = os.write(self._descriptor, content)
             if written < len(content):
@@ -225,3 +226,18 @@ class Journal:
                 del self._layers[name]
         self._layers[entry["layer"]] = {key: entry[key] for key in ("files", "degradations", "result")}
         self._answers.clear()
+
+
+def _as_line(entry: Mapping[str, Any]) -> bytes:
+    """As JSON; pydantic writes it in a third of the time that the standard library takes."""
+    from pydantic_core import PydanticSerializationError, to_json
+
+    try:
+        return to_json(entry) + b"\n"
+    except PydanticSerializationError:
+        # Half a character of a model's answer, or of a file's name, has no place in UTF-8.
+        return json.dumps(entry, default=_as_python).encode() + b"\n"
+
+
+def _as_python(result: BaseModel) -> dict[str, Any]:
+    return result.model_dump(mode="json", by_alias=True)

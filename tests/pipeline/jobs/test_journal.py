@@ -103,6 +103,17 @@ async def test_answer_that_was_paid_for_is_not_asked_for_again(path: Path) -> No
     assert await restored.once("another question", ask) == "answer 2"
 
 
+def test_half_a_character_is_kept_as_any_other(path: Path) -> None:
+    journal, first = Journal.open(path), job()
+    done(journal, first, "one", Found(text="1"), [path.with_name("\udcff.md")])
+    path.with_name("\udcff.md").touch()
+    journal.record("question", "\ud83d")
+    journal.close()
+    journal, restored = reopened(path)
+    assert journal.recall("question") == "\ud83d"
+    assert restored.results == {"one": Found(text="1")}
+
+
 @pytest.mark.parametrize("forgets", ["forget_answers", "layer_done"])
 def test_answer_is_forgotten_when_its_layer_is_done_or_could_not_use_it(path: Path, forgets: str) -> None:
     journal, first = Journal.open(path), job()
