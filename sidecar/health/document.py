@@ -19,11 +19,11 @@ def health_document(families: Iterable[Metric], now: float) -> HealthDocument:
 
     Args:
         families: one snapshot of the registry, or what was parsed from the text of `/metrics`.
-        now: Unix time in seconds; it decides what is stale and nothing else.
+        now: Unix time in seconds; it decides what is stale or over, and nothing else.
     """
     samples = Samples(families)
     dependencies = dependency_entries(samples, now)
-    budget = budget_entry(samples)
+    budget = budget_entry(samples, now)
     findings = list(_findings(dependencies, budget))
     return {
         "status": _status(dependencies, findings).value,

@@ -41,13 +41,15 @@ def pipeline_entry(samples: Samples) -> PipelineEntry:
     }
 
 
-def budget_entry(samples: Samples) -> BudgetEntry | None:
-    """None when there is no budget."""
+def budget_entry(samples: Samples, now: float) -> BudgetEntry | None:
+    """None when there is no budget. Of a period that is over at the Unix time `now` nothing counts."""
     limit = samples.value(worker.PIPELINE_BUDGET_LIMIT)
     if limit is None:
         return None
-    spent = samples.total(worker.PIPELINE_BUDGET_SPENT)
-    reserved = samples.total(worker.PIPELINE_BUDGET_RESERVED)
+    period_end = samples.value(worker.PIPELINE_BUDGET_PERIOD_END)
+    is_over = period_end is not None and 0 < period_end <= now
+    spent = 0.0 if is_over else samples.total(worker.PIPELINE_BUDGET_SPENT)
+    reserved = 0.0 if is_over else samples.total(worker.PIPELINE_BUDGET_RESERVED)
     warn_ratio = samples.value(worker.PIPELINE_BUDGET_WARN_RATIO)
     warn_from = limit * (_DEFAULT_WARN_RATIO if warn_ratio is None else warn_ratio)
     state = BudgetState.OK

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import time
 from pathlib import Path
 
 import pytest
@@ -128,7 +129,7 @@ async def test_the_health_document_shows_budget_and_quota(tmp_path: Path) -> Non
         )
         for usd in (0.0, 0.79, 0.01, 0.2):
             await spend(dependency, usd)
-            entry = budget_entry(Samples(registry.collect()))
+            entry = budget_entry(Samples(registry.collect()), time.time())
             assert entry is not None
             states.append(entry["state"])
         with pytest.raises(BudgetExceededError):

@@ -180,6 +180,14 @@ def test_layers_come_in_the_order_in_which_they_run() -> None:
     assert layers == ["intake", "publish", "apple", "zebra"]
 
 
+def test_what_was_spent_in_a_period_that_is_over_counts_no_longer() -> None:
+    """The last worker ended before midnight; the next one will say that nothing is spent."""
+    over = Snapshot().budget(100, 100).add(worker.PIPELINE_BUDGET_PERIOD_END, NOW).document()
+    assert (over["status"], over["budget"]["spent_usd"], over["budget"]["state"]) == ("healthy", 0.0, "ok")
+    on = Snapshot().budget(100, 100).add(worker.PIPELINE_BUDGET_PERIOD_END, NOW + 1).document()
+    assert (on["status"], on["budget"]["spent_usd"], on["budget"]["state"]) == ("degraded", 100.0, "spent")
+
+
 def test_there_is_no_budget_without_a_limit() -> None:
     assert Snapshot().document()["budget"] is None
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
 
 import pytest
@@ -44,7 +45,7 @@ async def test_a_job_that_the_budget_has_no_envelope_for_does_not_begin(tmp_path
         assert "the job: the call may cost 1.5 USD, and " in out
         assert " of the budget of 2 USD are spent or held; it resets in " in out
         samples = Samples(families(stand_ins.spool))
-        assert budget_entry(samples) == {
+        assert budget_entry(samples, time.time()) == {
             "limit_usd": 2.0,
             "spent_usd": pytest.approx(stand_ins.counted().total("pipeline_cost_usd_total"), abs=1e-6),
             "reserved_usd": 0.0,
@@ -61,7 +62,7 @@ async def test_not_enforcing_counts_what_would_have_been_refused(tmp_path: Path)
         status, _ = await stand_ins.run(TOKEN_BUDGET_USD="0.00001", ENFORCE_TOKEN_BUDGET="false")
         assert status == 0
         assert stand_ins.counted().total("pipeline_budget_decisions_total", decision="would_reject") > 0
-        entry = budget_entry(Samples(families(stand_ins.spool)))
+        entry = budget_entry(Samples(families(stand_ins.spool)), time.time())
         assert entry is not None
         assert entry["state"] == "spent"
 
