@@ -7,6 +7,7 @@ from typing import Annotated, Final
 from pydantic import BaseModel, ConfigDict, Field
 
 from pipeline.jobs import Job
+from pipeline.layers.candidate import Candidate
 from pipeline.layers.grounding import missing_lines
 from pipeline.layers.layer import Layer, Workplace
 from pipeline.layers.lines import Line
@@ -54,15 +55,19 @@ async def _judge(job: Job, workplace: Workplace) -> Opportunity:
             "pain_points": "\n".join(f"- {text}" for text in job.result(PainPoints).known),
             "cv": candidate.numbered(),
         },
-        check=lambda answer: [
-            f"reasons.{place}: {problem}"
-            for place, reason in enumerate(answer.reasons)
-            for problem in missing_lines(reason.cv_lines, candidate)
-        ],
+        check=lambda answer: _without_line(answer, candidate),
     )
     if answer.value is None:
         return Opportunity()
     return Opportunity.model_validate(answer.value.model_dump())
+
+
+def _without_line(answer: _Answer, candidate: Candidate) -> list[str]:
+    return [
+        f"reasons.{place}: {problem}"
+        for place, reason in enumerate(answer.reasons)
+        for problem in missing_lines(reason.cv_lines, candidate)
+    ]
 
 
 OPPORTUNITY: Final = Layer("opportunity", dependencies=language_models.NAMES, result=Opportunity, run=_judge)

@@ -82,7 +82,7 @@ class Anthropic:
             raise ProviderError(name, f"no connection ({type(cause or error).__name__})") from None
         except (anthropic.AnthropicError, ValueError) as error:
             raise ProviderError(name, f"the answer cannot be read ({type(error).__name__})") from None
-        if not isinstance(completion, Completion) or not isinstance(completion.content, list):
+        if not isinstance(completion, Completion) or not _is_answer(completion):
             raise ProviderError(name, "the answer is no message")
         return completion
 
@@ -100,8 +100,15 @@ def _leave_out_other_credentials(client: anthropic.AsyncAnthropic) -> None:
     }
 
 
+def _is_answer(completion: Completion) -> bool:
+    """Whether there is content, or what it cost: then it is paid for."""
+    return isinstance(completion.content, list) or getattr(completion, "usage", None) is not None
+
+
 def _text_of(completion: Completion) -> str:
     """The SDK hands over parts of any shape; what is no text is left out."""
+    if not isinstance(completion.content, list):
+        return ""
     texts = (
         getattr(part, "text", None) for part in completion.content if getattr(part, "type", None) == "text"
     )

@@ -89,7 +89,7 @@ class ChatCompletions:
             raise ProviderError(name, f"the answer cannot be read ({type(error).__name__})") from None
         # The SDK hands over whatever came with status 200: OpenRouter reports some failures of the
         # model's own host that way, and a proxy answers with a page.
-        if not isinstance(completion, ChatCompletion) or not isinstance(completion.choices, list):
+        if not isinstance(completion, ChatCompletion) or not _is_answer(completion):
             raise ProviderError(name, "the answer is no chat completion")
         return completion
 
@@ -99,9 +99,14 @@ class ChatCompletions:
         )
 
 
+def _is_answer(completion: ChatCompletion) -> bool:
+    """Whether there are choices, or what they cost: then it is paid for."""
+    return isinstance(completion.choices, list) or completion.usage is not None
+
+
 def _text_of(completion: ChatCompletion) -> str:
     """The SDK hands over a choice of any shape; one that has no text is empty."""
-    choice = completion.choices[0] if completion.choices else None
+    choice = completion.choices[0] if isinstance(completion.choices, list) and completion.choices else None
     text = getattr(getattr(choice, "message", None), "content", None)
     return text if isinstance(text, str) else ""
 

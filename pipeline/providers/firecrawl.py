@@ -128,7 +128,7 @@ async def _answered_with_body(send: Callable[[], Awaitable[T]]) -> _Priced[T]:
     bodies: list[Mapping[str, Any]] = []
     token = _bodies.set(bodies)
     try:
-        value = await send()
+        value = await _as_promised(send)
     except FirecrawlError as error:
         status = error.status_code
         if status is None or status < 400:
@@ -142,6 +142,14 @@ async def _answered_with_body(send: Callable[[], Awaitable[T]]) -> _Priced[T]:
     finally:
         _bodies.reset(token)
     return _Priced(value, bodies[-1] if bodies else {})
+
+
+async def _as_promised(send: Callable[[], Awaitable[T]]) -> T:
+    """An answer that the SDK stumbles over came, and may have been paid for: that is no mistake of ours."""
+    try:
+        return await send()
+    except (TypeError, AttributeError) as error:
+        raise ValueError(type(error).__name__) from None
 
 
 _bodies: ContextVar[list[Mapping[str, Any]] | None] = ContextVar("firecrawl_bodies", default=None)

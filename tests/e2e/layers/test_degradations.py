@@ -106,6 +106,15 @@ async def test_with_all_models_down_an_earlier_answer_stands_in_then_unknown(wor
     assert "generation: no language model answered; unknown" in other.files[0].read_text()
 
 
+async def test_what_a_degraded_job_found_out_is_not_handed_on(work: Work) -> None:
+    await work.stand_ins.misbehave(*MODELS, mode="fail", status=500)
+    assert not (await work.run(job_of(), until="research")).result(Research).is_known
+    await work.stand_ins.heal(*MODELS)
+    again = await work.run(job_of(name="2"), until="research")
+    assert again.result(Research).is_known
+    assert again.degradations == []
+
+
 async def test_a_spent_budget_is_no_outage_and_gives_no_unknown(served: StandIns, tmp_path: Path) -> None:
     job = job_of()
     budget = LedgerSettings(budget_nano_usd=NANO_USD_PER_USD // 1000)

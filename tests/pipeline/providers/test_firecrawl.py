@@ -69,6 +69,15 @@ async def test_an_address_that_is_none_of_the_web_is_left_out() -> None:
     assert reply.headers[0]["Authorization"] == "Bearer firecrawl-secret"
 
 
+@pytest.mark.parametrize("body", [{"success": True, "data": {"web": None}}, []], ids=["null", "list"])
+async def test_an_answer_of_another_shape_is_paid_for(body: object) -> None:
+    with running_job() as account:
+        async with serving(SEARCH, Scripted(lambda: web.json_response(body))) as url:
+            with pytest.raises(ProviderError, match="cannot be read"):
+                await search(url)
+    assert account.spent_usd == pytest.approx(2 * CEILING_USD_PER_CREDIT)
+
+
 async def test_only_the_beginning_of_a_page_is_kept() -> None:
     page = {"markdown": "x" * 10 * MAX_PAGE_CHARS, "metadata": {"creditsUsed": 1}}
     reply = Scripted(lambda: web.json_response({"success": True, "data": page}))
