@@ -92,10 +92,10 @@ PIPELINE: Final = board(
         _stat(
             "Last progress",
             "Time since any worker last finished a layer.",
-            query(f"time() - {highest(_SCOPE.series(metrics.PIPELINE_LAST_PROGRESS))}", now=True),
+            query(f"time() - ({highest(_SCOPE.series(metrics.PIPELINE_LAST_PROGRESS))} > 0)", now=True),
             unit=SECONDS,
             steps=((0, GREEN), (300, YELLOW), (1800, RED)),
-            empty=_NO_WORKER,
+            empty="no layer ended",
         ),
         row("Jobs"),
         graph(

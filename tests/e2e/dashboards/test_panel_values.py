@@ -19,13 +19,13 @@ MINUTES = 10
 
 @dataclass(frozen=True)
 class Said:
-    """The one value of a panel's first query, ten minutes after the series began."""
+    """The one value of a panel's first query, ten minutes after the series began; None: it is empty."""
 
     board: str
     panel: str
     series: Series
-    labels: str
-    value: float
+    value: float | None
+    labels: str = "{}"
 
 
 def calls(outcome: str, values: str) -> Series:
@@ -39,15 +39,27 @@ SAID = (
         "Share of calls that failed",
         # The breaker is open, and each of its trials fails.
         calls("success", "7x20") | calls("timeout", "0+1x20") | calls("rejected_breaker", "0+99x20"),
-        '{dependency="openrouter"}',
         1.0,
+        '{dependency="openrouter"}',
     ),
     Said(
         "pipeline-overview",
         "Sidecars",
         {f"up{{{TARGET}}}": "1x20", 'up{job="node",instance="worker-1:9100"}': "1x20"},
-        "{}",
         1.0,
+    ),
+    Said(
+        "pipeline-jobs",
+        "Last progress",
+        {f"pipeline_last_progress_timestamp_seconds{{{TARGET}}}": "0 0 0 120x20"},
+        480.0,
+    ),
+    Said(
+        "pipeline-jobs",
+        "Last progress",
+        # The first job's first layer has not ended: not since 1970.
+        {f"pipeline_last_progress_timestamp_seconds{{{TARGET}}}": "0x20"},
+        None,
     ),
 )
 
@@ -59,7 +71,7 @@ def test_a_panel_says_what_is_so(program: Program, tmp_path: Path, said: Said) -
     expected = {
         "expr": expression,
         "eval_time": f"{MINUTES}m",
-        "exp_samples": [{"labels": said.labels, "value": said.value}],
+        "exp_samples": [] if said.value is None else [{"labels": said.labels, "value": said.value}],
     }
     file = tmp_path / "test.yml"
     file.write_text(yaml.dump({"tests": [promtool_test(said.series, expected)]}))
