@@ -9,6 +9,7 @@ from pypdf import PdfReader
 
 from pipeline import Meter
 from pipeline.demo.stand_ins import create_app
+from pipeline.failures import retry_after_seconds
 from pipeline.metrics import PIPELINE_CALLS
 from pipeline.providers import ProviderError, pdf_service
 from tests.pipeline.providers.serving import (
@@ -49,6 +50,14 @@ async def test_password_in_the_url_is_sent_as_basic_authentication() -> None:
     async with serving(CONVERT, reply) as url:
         await render(url.replace("http://", "http://user:word@"))
     assert reply.headers[0]["Authorization"].startswith("Basic ")
+
+
+async def test_how_long_a_busy_service_asks_to_wait_is_heard() -> None:
+    busy = Scripted(lambda: web.Response(status=429, headers={"Retry-After": "7"}))
+    async with serving(CONVERT, busy) as url:
+        with pytest.raises(ProviderError) as raised:
+            await render(url)
+    assert retry_after_seconds(raised.value) == 7
 
 
 @pytest.mark.parametrize(
