@@ -7,14 +7,14 @@ from typing import Final
 from dashboards.boards import Uid, board, scope_of
 from dashboards.colors import BLUE, GREEN, ORANGE, PURPLE, RED, YELLOW
 from dashboards.panels import bar_gauge, graph, query, row, stat
-from dashboards.projection import budget_at_period_end
+from dashboards.projection import budget_at_period_end, spent_in_period
 from dashboards.queries import highest, lowest, total
 from dashboards.units import CALLS_PER_SECOND, COUNT, RATIO, SECONDS, USD
 from pipeline import metrics
 
 _SCOPE = scope_of("dependency")
 _LIMIT = _SCOPE.series(metrics.PIPELINE_BUDGET_LIMIT)
-_SPENT = _SCOPE.series(metrics.PIPELINE_BUDGET_SPENT)
+_SPENT = spent_in_period(_SCOPE)
 _RESERVED = _SCOPE.series(metrics.PIPELINE_BUDGET_RESERVED)
 _PROJECTED = budget_at_period_end(_SCOPE)
 _PERMITS = _SCOPE.series(metrics.PIPELINE_RATE_LIMIT_LIMIT)

@@ -9,6 +9,7 @@ from dashboards.colors import BLUE, GREEN, RED, YELLOW
 from dashboards.dependency_states import STATES, worst_state
 from dashboards.outcome_colors import RUNS
 from dashboards.panels import Column, graph, query, row, stat, table, timeline
+from dashboards.projection import spent_in_period
 from dashboards.queries import BAR_WINDOW, ScrapeSeries, highest, or_zero, total
 from dashboards.units import COUNT, RATIO, USD
 from pipeline import metrics as worker
@@ -24,9 +25,7 @@ def _in_state(state: DependencyState) -> str:
     return total(highest(_SCOPE.series(metrics.DEPENDENCY_STATE, state=state), "dependency"))
 
 
-_BUDGET_RATIO = highest(
-    f"{_SCOPE.series(worker.PIPELINE_BUDGET_SPENT)} / {_SCOPE.series(worker.PIPELINE_BUDGET_LIMIT)}"
-)
+_BUDGET_RATIO = highest(f"{spent_in_period(_SCOPE)} / {_SCOPE.series(worker.PIPELINE_BUDGET_LIMIT)}")
 
 OVERVIEW: Final = board(
     Uid.OVERVIEW,
@@ -159,7 +158,7 @@ OVERVIEW: Final = board(
             "Neither spent nor reserved, in US dollars.",
             query(
                 f"min({_SCOPE.series(worker.PIPELINE_BUDGET_LIMIT)} "
-                f"- {_SCOPE.series(worker.PIPELINE_BUDGET_SPENT)} "
+                f"- {spent_in_period(_SCOPE)} "
                 f"- {_SCOPE.series(worker.PIPELINE_BUDGET_RESERVED)})",
                 now=True,
             ),

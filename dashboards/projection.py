@@ -1,4 +1,4 @@
-"""Where spending and quota will be if things go on as they do now."""
+"""How spending stands in its period, and where it and quota will be if things go on as they do now."""
 
 from __future__ import annotations
 
@@ -11,8 +11,14 @@ from sidecar.metrics import DEPENDENCY_QUOTA_REMAINING
 _DAY_SECONDS: Final = 86_400
 
 
+def spent_in_period(scope: Scope) -> str:
+    """US dollars; 0 once the period is over that the last worker spoke of."""
+    spent = scope.series(PIPELINE_BUDGET_SPENT)
+    return f"({spent} unless {scope.series(PIPELINE_BUDGET_PERIOD_END)} < time() or {spent} * 0)"
+
+
 def budget_at_period_end(scope: Scope) -> str:
-    """US dollars that will have been spent when the period ends; no result for a budget without period.
+    """US dollars that will have been spent when the period ends; no result without a period, or after it.
 
     With more than a day to go the pace of the last day counts, since a nightly batch is no trend; with
     less, that of the last hour.
@@ -21,7 +27,7 @@ def budget_at_period_end(scope: Scope) -> str:
     left_seconds = f"scalar({highest(scope.series(PIPELINE_BUDGET_PERIOD_END))} - time())"
     by_day = f"predict_linear({spent}[1d], {left_seconds}) and on () vector({left_seconds}) > {_DAY_SECONDS}"
     by_hour = (
-        f"predict_linear({spent}[1h], {left_seconds}) and on () vector({left_seconds}) <= {_DAY_SECONDS}"
+        f"predict_linear({spent}[1h], {left_seconds}) and on () 0 < vector({left_seconds}) <= {_DAY_SECONDS}"
     )
     return f"({by_day} or {by_hour})"
 

@@ -4,18 +4,13 @@ from __future__ import annotations
 
 from typing import Final
 
-from dashboards.projection import budget_at_period_end
+from dashboards.projection import budget_at_period_end, spent_in_period
 from dashboards.queries import EVERYWHERE, highest, lowest
 from dashboards.rules import Alert, Group, Severity
 from pipeline import metrics
 
-# What the last worker of a period that is over has said of it holds no longer.
-_SPENT_IN_PERIOD = (
-    f"({EVERYWHERE.series(metrics.PIPELINE_BUDGET_SPENT)} "
-    f"unless {EVERYWHERE.series(metrics.PIPELINE_BUDGET_PERIOD_END)} < time())"
-)
 _LIMIT = EVERYWHERE.series(metrics.PIPELINE_BUDGET_LIMIT)
-_SPENT = EVERYWHERE.series(metrics.PIPELINE_BUDGET_SPENT)
+_SPENT = spent_in_period(EVERYWHERE)
 _WARN_RATIO = EVERYWHERE.series(metrics.PIPELINE_BUDGET_WARN_RATIO)
 _PERMITS = EVERYWHERE.series(metrics.PIPELINE_RATE_LIMIT_LIMIT)
 _PERMITS_LEFT = EVERYWHERE.series(metrics.PIPELINE_RATE_LIMIT_REMAINING)
@@ -31,14 +26,14 @@ LIMITS: Final = Group(
     alerts=(
         Alert(
             name="BudgetWarning",
-            expression=highest(f"{_SPENT_IN_PERIOD} >= {_LIMIT} * {_WARN_RATIO} unless {_SPENT} >= {_LIMIT}"),
+            expression=highest(f"{_SPENT} >= {_LIMIT} * {_WARN_RATIO} unless {_SPENT} >= {_LIMIT}"),
             severity=Severity.WARNING,
             summary="The budget is nearly spent",
             description='{{ $value | printf "%.2f" }} USD are spent, more than the share to warn at.',
         ),
         Alert(
             name="BudgetSpent",
-            expression=highest(f"{_SPENT_IN_PERIOD} >= {_LIMIT}"),
+            expression=highest(f"{_SPENT} >= {_LIMIT}"),
             severity=Severity.CRITICAL,
             summary="The budget is spent",
             description=(

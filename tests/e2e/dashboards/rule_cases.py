@@ -214,6 +214,7 @@ CASES: tuple[Case, ...] = (
             budget(spent="0+0.1x60", ends="7200x60"),
             budget(spent="1+1x60"),
             budget(spent="100x60", ends="7200x60"),
+            budget(spent="100x60", ends="60x60"),
         ),
     ),
     Case(

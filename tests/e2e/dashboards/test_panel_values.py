@@ -11,7 +11,7 @@ import yaml
 from dashboards.drawing.answers import filled
 from tests.e2e.conftest import Program
 from tests.e2e.dashboards.asking import queries
-from tests.e2e.dashboards.rule_series import TARGET, Series
+from tests.e2e.dashboards.rule_series import TARGET, Series, budget
 from tests.e2e.dashboards.test_rules import promtool_test, run
 
 MINUTES = 10
@@ -47,6 +47,12 @@ SAID = (
         "Sidecars",
         {f"up{{{TARGET}}}": "1x20", 'up{job="node",instance="worker-1:9100"}': "1x20"},
         1.0,
+    ),
+    *(
+        # The last worker ended before the period did.
+        Said(board, panel, budget(spent="100x20", ends=ends), value)
+        for ends, value in (("3600x20", 1.0), ("300x20", 0.0))
+        for board, panel in (("pipeline-overview", "Budget spent"), ("pipeline-limits", "Share spent"))
     ),
     Said(
         "pipeline-jobs",
