@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 
 from pipeline.jobs import Job
 from pipeline.layers.candidate import Candidate
-from pipeline.layers.generation import Application, Claim
+from pipeline.layers.generation import Application, Claim, Position
 from pipeline.layers.lines import UNKNOWN_LINE
 from pipeline.layers.opportunity import Opportunity
 from pipeline.layers.pain_points import PainPoints
@@ -23,14 +23,19 @@ def curriculum_vitae(application: Application, candidate: Candidate) -> Paper:
     name = candidate.name or "Curriculum vitae"
     blocks = [Block(Kind.TITLE, name), *(Block(Kind.PARAGRAPH, line) for line in candidate.contact)]
     blocks += _section("Profile", (claim.text for claim in cv.summary), Kind.PARAGRAPH)
-    blocks.append(Block(Kind.HEADING, "Experience"))
+    if cv.experience:
+        blocks.append(Block(Kind.HEADING, "Experience"))
     for position in cv.experience:
-        heading = f"{position.role}, {position.employer} ({position.period})"
-        blocks.append(Block(Kind.SUBHEADING, heading))
+        blocks.append(Block(Kind.SUBHEADING, _heading(position)))
         blocks += _items(claim.text for claim in position.achievements)
     blocks += _section("Education", (entry.text for entry in cv.education))
     blocks += _section("Skills", (entry.text for entry in cv.skills))
     return Paper(f"{name}: CV", tuple(blocks))
+
+
+def _heading(position: Position) -> str:
+    where = ", ".join(part for part in (position.role, position.employer) if part)
+    return f"{where} ({position.period})" if position.period else where
 
 
 def cover_letter(application: Application, candidate: Candidate, job: Job) -> Paper:

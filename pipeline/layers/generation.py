@@ -17,7 +17,7 @@ from pipeline.layers.grounding import (
     ungrounded_claim,
 )
 from pipeline.layers.layer import Layer, Workplace
-from pipeline.layers.lines import Line
+from pipeline.layers.lines import Line, OptionalLine
 from pipeline.layers.pain_points import PainPoints
 from pipeline.layers.posting import UNKNOWN_COMPANY, Posting
 from pipeline.layers.question import Question
@@ -30,6 +30,7 @@ _FROZEN: Final = ConfigDict(frozen=True)
 
 _CvLines = Annotated[tuple[int, ...], Field(max_length=10)]
 _Short = Annotated[Line, StringConstraints(max_length=200)]
+_ShortOrEmpty = Annotated[OptionalLine, StringConstraints(max_length=200)]
 
 
 class Claim(BaseModel):
@@ -42,13 +43,13 @@ class Claim(BaseModel):
 
 
 class Position(BaseModel):
-    """A station of the candidate's; all but the achievements is copied from the CV."""
+    """A station of the candidate's; all but the achievements is copied from the CV, if that tells it."""
 
     model_config = _FROZEN
 
     role: _Short
-    employer: _Short
-    period: _Short
+    employer: _ShortOrEmpty
+    period: _ShortOrEmpty
     cv_lines: _CvLines
     achievements: Annotated[tuple[Claim, ...], Field(min_length=1, max_length=6)]
 
@@ -57,7 +58,7 @@ class Cv(BaseModel):
     model_config = _FROZEN
 
     summary: Annotated[tuple[Claim, ...], Field(min_length=1, max_length=3)]
-    experience: Annotated[tuple[Position, ...], Field(min_length=1, max_length=8)]
+    experience: Annotated[tuple[Position, ...], Field(max_length=8)] = ()
     education: Annotated[tuple[Claim, ...], Field(max_length=6)] = ()
     skills: Annotated[tuple[Claim, ...], Field(max_length=12)] = ()
 
@@ -153,6 +154,8 @@ class _Checker:
         for place, position in enumerate(cv.experience):
             where = f"cv.experience.{place}"
             for key in ("role", "employer", "period"):
+                if not getattr(position, key):
+                    continue
                 for problem in uncopied(getattr(position, key), position.cv_lines, self._candidate):
                     yield f"{where}.{key}: {problem}"
             yield from self._of_claims(f"{where}.achievements", position.achievements)

@@ -28,3 +28,8 @@ Line = Annotated[
     AfterValidator(_not_empty),
 ]
 """One printable line, which has at least one character."""
+
+OptionalLine = Annotated[
+    str, StringConstraints(strip_whitespace=True, max_length=1_000), AfterValidator(one_line)
+]
+"""One printable line, or nothing."""

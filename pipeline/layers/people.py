@@ -95,7 +95,7 @@ async def _find_people(job: Job, workplace: Workplace) -> People:
 
 
 async def _search(job: Job, firecrawl: FireCrawl, posting: Posting) -> tuple[Page, ...] | People:
-    company, title = (text.replace('"', " ")[:120] for text in (posting.company, posting.title))
+    company, title = web.searchable(posting.company), web.searchable(posting.title)
     query = f'"{company}" hiring manager, head of team or recruiter for {title}'
     fallback = synthetic(lambda: _synthetic_people(posting))
     return (await web.search(job, firecrawl, query, limit=MAX_RESULTS, fallback=fallback)).value

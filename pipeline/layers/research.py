@@ -76,7 +76,7 @@ async def _research(job: Job, workplace: Workplace) -> Research:
 
 
 async def _look_up(job: Job, workplace: Workplace, firecrawl: FireCrawl, posting: Posting) -> Research:
-    query = f'"{_searchable(posting.company)}" company {_searchable(posting.title)}'
+    query = f'"{web.searchable(posting.company)}" company {web.searchable(posting.title)}'
     found = await web.search(job, firecrawl, query, limit=MAX_RESULTS, fallback=placeholder(None))
     if found.value is None:
         job.degrade("research: firecrawl has no answer; unknown")
@@ -118,11 +118,6 @@ def _without_source(answer: _Answer, sources: int) -> list[str]:
         for place, finding in enumerate(answer.findings)
         if not 1 <= finding.source <= sources
     ]
-
-
-def _searchable(text: str) -> str:
-    """Quotes in a name would end the quotation."""
-    return text.replace('"', " ")[:120]
 
 
 RESEARCH: Final = Layer(

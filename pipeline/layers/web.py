@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 F = TypeVar("F")
 
+_MAX_SEARCHED_CHARS: Final = 120
 _Url = Annotated[str, StringConstraints(max_length=2_000)]
 
 
@@ -75,6 +76,11 @@ class _UnlessBroke(Generic[F]):
 
     def learn(self, value: object) -> None:
         pass
+
+
+def searchable(text: str) -> str:
+    """Quotes in a name would end the quotation."""
+    return text.replace('"', " ")[:_MAX_SEARCHED_CHARS]
 
 
 def listed(pages: Sequence[Page]) -> str:

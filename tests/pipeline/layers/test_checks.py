@@ -11,7 +11,9 @@ import pytest
 from pipeline.demo.generation import write_application
 from pipeline.layers import generation, opportunity, people, research
 from pipeline.layers.candidate import Candidate
+from pipeline.layers.documents import curriculum_vitae
 from pipeline.layers.generation import Application
+from pipeline.layers.paper import Kind
 from pipeline.layers.posting import Posting
 from pipeline.layers.web import Page
 
@@ -117,6 +119,27 @@ def test_an_application_that_breaks_one_rule_is_refused_by_that_rule(change: Cha
     application = written()
     change(application)
     assert [found[: len(problem)] for found in problems(application)] == [problem]
+
+
+def test_what_the_cv_does_not_tell_is_left_out() -> None:
+    application = written()
+    put("cv", "experience", 0, "period", value="")(application)
+    put("cv", "experience", 1, "employer", value="")(application)
+    assert problems(application) == []
+    headings = [
+        block.text
+        for block in curriculum_vitae(Application.model_validate(application), CV).blocks
+        if block.kind is Kind.SUBHEADING
+    ]
+    assert headings[:2] == ["Lead Engineer, Fjordfrakt Logistics", "Operations Data Manager (2014–2019)"]
+
+
+def test_who_has_no_position_yet_has_a_cv_without_that_section() -> None:
+    application = written()
+    put("cv", "experience", value=[])(application)
+    assert problems(application) == []
+    paper = curriculum_vitae(Application.model_validate(application), CV)
+    assert "Experience" not in [block.text for block in paper.blocks]
 
 
 def test_what_is_known_of_the_company_may_be_said_of_the_company_alone() -> None:

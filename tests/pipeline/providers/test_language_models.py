@@ -280,11 +280,12 @@ async def test_failed_call_is_not_sent_again() -> None:
     assert len(reply.bodies) == 1
 
 
-async def test_redirect_is_not_followed() -> None:
+@pytest.mark.parametrize(("name", "path"), [("openrouter", CHAT), ("anthropic", MESSAGES)])
+async def test_redirect_is_not_followed(name: str, path: str) -> None:
     redirect = Scripted(lambda: web.Response(status=307, headers={"Location": NOBODY}))
-    async with serving(CHAT, redirect) as url:
+    async with serving(path, redirect) as url:
         with pytest.raises(ProviderError, match="status 307"):
-            await ask(url)
+            await ask(url, name=name)
 
 
 async def test_nobody_there_is_no_connection() -> None:
