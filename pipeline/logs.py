@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import os
 import sys
@@ -10,6 +11,7 @@ from typing import TYPE_CHECKING, Final, TextIO
 
 if TYPE_CHECKING:
     import structlog
+    from structlog.typing import EventDict, Processor, ProcessorReturnValue
 
 
 class LogFormat(StrEnum):
@@ -32,25 +34,16 @@ class _StandardError(logging.StreamHandler[TextIO]):
         super().emit(record)
 
 
-class _PlainLines(logging.Formatter):
-    """Our events as structlog's own lines without colours, in a fifth of the time that it takes for them."""
+class _EventsToStandardError:
+    """Writes our own events there. By way of `logging` each would take twice as long."""
 
-    def __init__(self, others: logging.Formatter) -> None:
-        """`others` has what is more than a line, and what libraries say."""
-        super().__init__()
-        self._others = others
+    def info(self, line: str) -> None:
+        # Who does not listen must not stop a job.
+        with contextlib.suppress(OSError, ValueError):
+            sys.stderr.write(f"{line}\n")
+            sys.stderr.flush()
 
-    def format(self, record: logging.LogRecord) -> str:
-        event: object = record.msg
-        if not isinstance(event, dict) or not event.keys() >= _HEAD or not _TRACEBACKS.isdisjoint(event):
-            return self._others.format(record)
-        fields = " ".join(f"{key}={_shown(value)}" for key, value in event.items() if key not in _HEAD)
-        head = f"{event['timestamp']} [{event['level']:<{_LEVEL_WIDTH}}] {event['event']:<{_EVENT_WIDTH}}"
-        return f"{head} {fields}".rstrip(" ")
-
-
-def _shown(value: object) -> str:
-    return value if isinstance(value, str) and _QUOTED.isdisjoint(value) else repr(value)
+    warning = error = critical = info
 
 
 def configure_logging(log_format: LogFormat = LogFormat.TEXT) -> None:
@@ -63,50 +56,63 @@ def configure_logging(log_format: LogFormat = LogFormat.TEXT) -> None:
         if is_json
         else structlog.processors.TimeStamper(fmt="%H:%M:%S", utc=False)
     )
-    before: list[structlog.typing.Processor] = [
+    before: list[Processor] = [
         structlog.contextvars.merge_contextvars,
-        structlog.stdlib.add_log_level,
+        structlog.processors.add_log_level,
         time_stamper,
     ]
-    in_colours = sys.stderr.isatty() and not os.environ.get("NO_COLOR")
-    formatter = structlog.stdlib.ProcessorFormatter(
-        foreign_pre_chain=before,
-        processors=[
-            structlog.stdlib.ProcessorFormatter.remove_processors_meta,
-            *(_as_json() if is_json else _as_text(in_colours=in_colours)),
-        ],
-    )
+    render = _as_json() if is_json else _as_text()
     handler = _StandardError(sys.stderr)
-    handler.setFormatter(formatter if is_json or in_colours else _PlainLines(formatter))
+    handler.setFormatter(
+        structlog.stdlib.ProcessorFormatter(
+            foreign_pre_chain=before,
+            processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, *render],
+        )
+    )
     logging.basicConfig(handlers=[handler], level=logging.WARNING, force=True)
     logging.getLogger("pipeline").setLevel(logging.INFO)
     structlog.configure(
-        processors=[
-            structlog.stdlib.filter_by_level,
-            *before,
-            structlog.stdlib.ProcessorFormatter.wrap_for_formatter,
-        ],
-        wrapper_class=structlog.stdlib.BoundLogger,
-        logger_factory=structlog.stdlib.LoggerFactory(),
+        processors=[*before, *render],
+        wrapper_class=structlog.make_filtering_bound_logger(logging.INFO),
+        logger_factory=lambda *_: _EventsToStandardError(),
     )
 
 
-def _as_json() -> list[structlog.typing.Processor]:
+def _as_json() -> list[Processor]:
     import structlog
 
     # As one text: the structured one holds local variables, and prompts are among them.
     return [structlog.processors.format_exc_info, structlog.processors.JSONRenderer()]
 
 
-def _as_text(*, in_colours: bool) -> list[structlog.typing.Processor]:
+def _as_text() -> list[Processor]:
     import structlog
 
-    return [
-        structlog.dev.ConsoleRenderer(
-            colors=in_colours,
-            pad_event_to=_EVENT_WIDTH,
-            sort_keys=False,
-            # Never the variant that prints local variables: prompts and keys are among them.
-            exception_formatter=structlog.dev.plain_traceback,
-        )
-    ]
+    in_colours = sys.stderr.isatty() and not os.environ.get("NO_COLOR")
+    console = structlog.dev.ConsoleRenderer(
+        colors=in_colours,
+        pad_event_to=_EVENT_WIDTH,
+        sort_keys=False,
+        # Never the variant that prints local variables: prompts and keys are among them.
+        exception_formatter=structlog.dev.plain_traceback,
+    )
+    return [console if in_colours else _PlainLines(console)]
+
+
+class _PlainLines:
+    """The console's lines without colours, in a fifth of the time that it takes for them."""
+
+    def __init__(self, console: Processor) -> None:
+        """`console` writes what is more than a line."""
+        self._console = console
+
+    def __call__(self, logger: object, name: str, event: EventDict) -> ProcessorReturnValue:
+        if not event.keys() >= _HEAD or not _TRACEBACKS.isdisjoint(event):
+            return self._console(logger, name, event)
+        fields = " ".join(f"{key}={_shown(value)}" for key, value in event.items() if key not in _HEAD)
+        head = f"{event['timestamp']} [{event['level']:<{_LEVEL_WIDTH}}] {event['event']:<{_EVENT_WIDTH}}"
+        return f"{head} {fields}".rstrip(" ")
+
+
+def _shown(value: object) -> str:
+    return value if isinstance(value, str) and _QUOTED.isdisjoint(value) else repr(value)

@@ -1,21 +1,18 @@
 from __future__ import annotations
 
-import logging
+import io
+import sys
 from typing import Any
 
 import pytest
 import structlog
 
-from pipeline.logs import _as_text, _PlainLines
+from pipeline.logs import _EventsToStandardError, _PlainLines
 
 HEAD = {"timestamp": "17:49:01", "level": "info", "event": "job.started"}
-
-
-def by_structlog() -> logging.Formatter:
-    return structlog.stdlib.ProcessorFormatter(
-        foreign_pre_chain=[structlog.stdlib.add_log_level],
-        processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, *_as_text(in_colours=False)],
-    )
+CONSOLE = structlog.dev.ConsoleRenderer(
+    colors=False, pad_event_to=14, sort_keys=False, exception_formatter=structlog.dev.plain_traceback
+)
 
 
 @pytest.mark.parametrize(
@@ -39,12 +36,22 @@ def by_structlog() -> logging.Formatter:
     ],
 )
 def test_plain_line_is_structlogs_own(event: dict[str, Any]) -> None:
-    record = logging.makeLogRecord({"msg": event, "_logger": None, "_name": "info"})
-    assert _PlainLines(by_structlog()).format(record) == by_structlog().format(record)
+    assert _PlainLines(CONSOLE)(None, "info", dict(event)) == CONSOLE(None, "info", dict(event))
 
 
-def test_what_libraries_say_is_structlogs_line_too() -> None:
-    record = logging.makeLogRecord({"msg": "%d retries", "args": (3,), "levelname": "WARNING"})
-    assert "3 retries" in _PlainLines(by_structlog()).format(record)
-    record = logging.makeLogRecord({"msg": {"a": "dict"}})
-    assert "dict" in _PlainLines(by_structlog()).format(record)
+class Deaf(io.StringIO):
+    def write(self, _text: str) -> int:
+        raise BrokenPipeError
+
+
+@pytest.mark.parametrize("deaf", [Deaf(), io.StringIO()])
+def test_a_log_that_nobody_reads_stops_nobody(deaf: io.StringIO, monkeypatch: pytest.MonkeyPatch) -> None:
+    if not isinstance(deaf, Deaf):
+        deaf.close()
+    monkeypatch.setattr(sys, "stderr", deaf)
+    _EventsToStandardError().info("line")
+
+
+def test_a_line_goes_to_what_standard_error_is_now(capsys: pytest.CaptureFixture[str]) -> None:
+    _EventsToStandardError().info("line")
+    assert capsys.readouterr().err == "line\n"
