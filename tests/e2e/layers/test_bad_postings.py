@@ -123,3 +123,32 @@ async def test_a_model_that_makes_up_the_candidates_past_is_asked_once_more_and_
     )
     assert await work.stand_ins.answered("openrouter") == 6
     assert job.files == []
+
+
+@pytest.mark.parametrize(
+    ("brain", "answer", "problem"),
+    [
+        (
+            "summarise",
+            {"company": "c", "role": "r", "findings": [{"text": "t", "source": 9}]},
+            "findings.0.source: 9 is no source; there are 1 to 5",
+        ),
+        (
+            "judge",
+            {"score": 50, "reasons": [{"text": "t", "cv_lines": [999]}] * 2, "gaps": []},
+            "reasons.0: line 999 is no line of the CV",
+        ),
+        (
+            "contacts",
+            {"contacts": [{"name": "Eve Kale", "role": "r", "source": 0}]},
+            "contacts.0.name: source 0 names nobody so",
+        ),
+    ],
+)
+async def test_a_source_a_line_or_a_person_that_is_made_up_fails_the_job(
+    work: Work, monkeypatch: pytest.MonkeyPatch, brain: str, answer: dict[str, object], problem: str
+) -> None:
+    monkeypatch.setattr(f"pipeline.demo.replies.{brain}", lambda _prompt: answer)
+    with pytest.raises(JobError) as raised:
+        await work.run(job_of())
+    assert str(raised.value) == f"the model's answer cannot be used, asked twice: {problem}"
