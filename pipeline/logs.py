@@ -10,7 +10,6 @@ from enum import StrEnum
 from typing import TYPE_CHECKING, Final, TextIO
 
 if TYPE_CHECKING:
-    import structlog
     from structlog.typing import EventDict, Processor, ProcessorReturnValue
 
 
