@@ -7,14 +7,11 @@ from __future__ import annotations
 
 import itertools
 import logging
-import os
 import secrets
-import threading
 import time
-from collections import deque
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager
-from typing import Final, Protocol
+from typing import Final
 
 from pipeline.budget_series import BudgetSeries
 from pipeline.envelope import Envelope, current_envelope
@@ -30,18 +27,15 @@ from pipeline.ledger.protocol import (
     to_usd,
 )
 from pipeline.meter import Meter
-from pipeline.metrics import NO_LAYER, BudgetDecision
+from pipeline.metrics import NO_LAYER
 from pipeline.prices import CEILING_USD_PER_CALL
 from pipeline.rejections import BudgetExceededError, BudgetUnavailableError
+from pipeline.telling import Telling
 from pipeline.unanswered import charge_unanswered
 
 log = logging.getLogger(__name__)
 
 _NEVER_WARNED: Final = -1.0
-
-
-class _Tell(Protocol):
-    def __call__(self, reservation_id: str, actual_nano_usd: int, /, *, layer: str) -> None: ...
 
 
 class Budget:
@@ -70,11 +64,10 @@ class Budget:
         self._warn_ratio = warn_ratio
         self._default_nano_usd = to_nano_usd(default_usd)
         self._clock = clock
-        self._ids = _ReservationIds()
+        self._ids = _reservation_ids()
         self._warned_of: float | None = _NEVER_WARNED
         self._series = BudgetSeries(meter, warn_ratio)
-        self._untold: deque[tuple[_Tell, str, int, str]] = deque()
-        self._telling = threading.Lock()
+        self._telling = Telling(ledger)
         self._known = ledger.state()
         self.refresh()
         _fork_guard.add(self)
@@ -83,9 +76,9 @@ class Budget:
         amount = self._amount(call)
         envelope = current_envelope.get()
         if envelope is not None and envelope.draw(self, amount):
-            self._series.decisions[BudgetDecision.ALLOWED].tick()
+            self._series.allowed.tick()
             return _Held(self, envelope.reservation_id, amount, envelope)
-        reservation_id = self._ids.new()
+        reservation_id = next(self._ids)
         answer = self._ask(reservation_id, amount, call.layer)
         if answer is None:
             answer = self._ledger.reserve_blocking(
@@ -97,9 +90,9 @@ class Budget:
         amount = self._amount(call)
         envelope = current_envelope.get()
         if envelope is not None and envelope.draw(self, amount):
-            self._series.decisions[BudgetDecision.ALLOWED].tick()
+            self._series.allowed.tick()
             return _Held(self, envelope.reservation_id, amount, envelope)
-        reservation_id = self._ids.new()
+        reservation_id = next(self._ids)
         answer = self._ask(reservation_id, amount, call.layer)
         if answer is None:
             answer = await self._ledger.reserve_async(
@@ -117,7 +110,7 @@ class Budget:
         Raises:
             BudgetExceededError: the budget has not so much left. BudgetUnavailableError: likewise.
         """
-        reservation_id = self._ids.new()
+        reservation_id = next(self._ids)
         answer = self._ask(reservation_id, nano_usd, NO_LAYER)
         if answer is None:
             answer = await self._ledger.reserve_async(
@@ -134,21 +127,24 @@ class Budget:
                 self.settle(reservation_id, 0, NO_LAYER)
 
     def settle(self, reservation_id: str, actual_nano_usd: int, layer: str) -> None:
-        self._tell(self._ledger.settle, reservation_id, actual_nano_usd, layer)
+        self._telling.settle(reservation_id, actual_nano_usd, layer)
+        self.refresh()
 
     def spend(self, reservation_id: str, actual_nano_usd: int, layer: str) -> None:
-        self._tell(self._ledger.spend, reservation_id, actual_nano_usd, layer)
+        self._telling.spend(reservation_id, actual_nano_usd, layer)
+        self.refresh()
 
     def refresh(self) -> None:
         """Show the ledger's state, and warn if it is time to; after each change, and now and then."""
         try:
-            if self._untold:
-                self._tell_the_rest()
+            self._telling.tell_the_rest()
             self._known = state = self._ledger.state()
+            self._series.show(state)
+            self._warn_if_due(state)
         except LedgerError as error:
             log.warning("budget.unavailable reason=%s", error.strerror)
-            return
-        self._series.show(state)
+
+    def _warn_if_due(self, state: BudgetState) -> None:
         if state.spent_nano_usd < self._warn_ratio * state.limit_nano_usd:
             self._warned_of = _NEVER_WARNED  # somebody may have reset the period
         elif state.resets_at != self._warned_of:
@@ -158,29 +154,6 @@ class Budget:
             if is_ours:
                 log.warning("budget.warning %s", self._described(state))
 
-    def _tell(self, tell: _Tell, reservation_id: str, actual_nano_usd: int, layer: str) -> None:
-        """Tell the ledger what a call has cost; what can't be told is told with the next, in order."""
-        if self._untold:
-            self._untold.append((tell, reservation_id, actual_nano_usd, layer))
-        else:
-            try:
-                tell(reservation_id, actual_nano_usd, layer=layer)
-            except LedgerError:
-                self._untold.append((tell, reservation_id, actual_nano_usd, layer))
-        self.refresh()
-
-    def _tell_the_rest(self) -> None:
-        # Whoever finds another at it goes on: nobody waits for this lock, not a fork either.
-        if not self._telling.acquire(blocking=False):
-            return
-        try:
-            while self._untold:
-                tell, reservation_id, actual_nano_usd, layer = self._untold[0]
-                tell(reservation_id, actual_nano_usd, layer=layer)
-                self._untold.popleft()
-        finally:
-            self._telling.release()
-
     def before_fork(self) -> None:
         """Nothing to wait for."""
 
@@ -189,15 +162,19 @@ class Budget:
 
     def after_fork_in_child(self) -> None:
         """The parent tells what its calls have cost."""
-        self._untold.clear()
-        self._telling = threading.Lock()
+        self._telling.begin_in_child()
+        self._series.begin_in_child()
+        self._ids = _reservation_ids()
 
     def _ask(self, reservation_id: str, amount: int, layer: str) -> Granted | Refused | None:
         try:
             return self._ledger.reserve(reservation_id, amount, layer=layer, enforce=self._enforce)
         except LedgerError as error:
             log.warning("budget.unavailable reason=%s", error.strerror)
-            return Refused(self._known, is_unavailable=True) if self._enforce else Granted()
+            if self._enforce:
+                return Refused(self._known, is_unavailable=True)
+            self._telling.hold_later(reservation_id, amount, layer)
+            return Granted()
 
     def _amount(self, call: Call) -> int:
         usd = call.max_usd
@@ -206,11 +183,11 @@ class Budget:
 
     def _judge(self, answer: Granted | Refused, reservation_id: str, amount: int, asked_by: str) -> Pass:
         if isinstance(answer, Refused):
-            self._series.decisions[BudgetDecision.REJECTED].inc()
+            self._series.rejected.tick()
             self._series.show(answer.state)
             raise self._refusal(answer, amount, asked_by)
-        is_allowed = answer.is_within_limit
-        self._series.decisions[BudgetDecision.ALLOWED if is_allowed else BudgetDecision.WOULD_REJECT].inc()
+        series = self._series
+        (series.allowed if answer.is_within_limit else series.would_reject).tick()
         self.refresh()
         return _Held(self, reservation_id, amount)
 
@@ -252,7 +229,8 @@ class _Held:
         self._envelope = envelope
 
     def settle(self, call: Call) -> None:
-        charge_unanswered(call, to_usd(self._amount))
+        if call.charge is None:
+            charge_unanswered(call, to_usd(self._amount))
         charge = call.charge
         self._end(0 if charge is None else to_nano_usd(charge.usd), call.layer)
 
@@ -269,19 +247,10 @@ class _Held:
             self._budget.settle(self._reservation_id, 0, layer)
 
 
-class _ReservationIds:
+def _reservation_ids() -> Iterator[str]:
     """Never used twice, in this process or another."""
-
-    def __init__(self) -> None:
-        self._pid = 0
-        self._prefix = ""
-        self._numbers = itertools.count()
-
-    def new(self) -> str:
-        if os.getpid() != self._pid:
-            self._pid = os.getpid()
-            self._prefix = secrets.token_hex(8)
-        return f"{self._prefix}-{next(self._numbers):x}"
+    # No generator: several threads may ask at once.
+    return map(f"{secrets.token_hex(8)}-{{:x}}".format, itertools.count())
 
 
 _fork_guard = ForkGuard()

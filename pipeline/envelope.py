@@ -38,7 +38,8 @@ class Envelope:
         if os.getpid() != self._pid:
             return False
         with self._lock:
-            self._free = max(0, self._free + drawn - actual)
+            # Below 0 where calls have cost more than they said: what the others give back makes up for it.
+            self._free += drawn - actual
             self._under_way -= 1
             return self._closed and not self._under_way
 

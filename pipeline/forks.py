@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import weakref
+from collections.abc import Callable
+from contextlib import ExitStack
 from typing import Protocol
 
 
@@ -38,14 +40,17 @@ class ForkGuard:
             member.before_fork()
 
     def _after_in_parent(self) -> None:
-        for member in self._held:
-            member.after_fork_in_parent()
-        self._held = []
+        self._tell(lambda member: member.after_fork_in_parent())
 
     def _after_in_child(self) -> None:
         if not self._held:
             # uWSGI forks by itself and tells Python only afterwards.
             self._before()
-        for member in self._held:
-            member.after_fork_in_child()
-        self._held = []
+        self._tell(lambda member: member.after_fork_in_child())
+
+    def _tell(self, say: Callable[[KnowsForks], None]) -> None:
+        held, self._held = self._held, []
+        with ExitStack() as stack:
+            # It calls the last one first, and all of them though one fails: each holds its lock.
+            for member in reversed(held):
+                stack.callback(say, member)

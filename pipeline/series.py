@@ -84,6 +84,10 @@ class Gauge:
     def value(self) -> float:
         return self._current.amount
 
+    @property
+    def parts(self) -> tuple[threading.RLock, Value]:
+        return self._lock, self._current
+
     def set(self, amount: float) -> None:
         with self._lock:
             self._current.set(amount, time.time())
@@ -94,6 +98,22 @@ class Gauge:
 
     def dec(self, amount: float = 1.0) -> None:
         self.inc(-amount)
+
+
+class GaugePair:
+    """Two gauges of one meter that are set together."""
+
+    __slots__ = ("_first", "_lock", "_second")
+
+    def __init__(self, first: Gauge, second: Gauge) -> None:
+        self._lock, self._first = first.parts
+        _, self._second = second.parts
+
+    def set(self, first: float, second: float) -> None:
+        now = time.time()
+        with self._lock:
+            self._first.set(first, now)
+            self._second.set(second, now)
 
 
 class Histogram:

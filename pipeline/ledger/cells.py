@@ -5,39 +5,43 @@ survives the writer's `kill -9`. (Not a crash of the machine: what the kernel ha
 was up to half a minute before.) Whoever changes it holds an flock on it. A process has a slot of its own in
 it for as long as it holds a lock on one byte far behind the file's end: when it dies, the others see it.
 
-The first cells are the same in each file: magic, layout, and whether somebody is changing it. Who dies
-meanwhile leaves that set, and the next one makes the sums anew.
+The first cells are the same in each file: magic, layout, and whether somebody is changing it. Who dies or
+is interrupted meanwhile leaves that set, and the next one makes the sums anew.
 """
 
 from __future__ import annotations
 
 import errno
 import fcntl
-import mmap
 import os
-import stat
-import struct
 import threading
-import time
 from collections.abc import Callable, MutableSequence
 from pathlib import Path
-from typing import Final, Protocol, cast
+from typing import Final, Protocol
 
 from pipeline.forks import ForkGuard
+from pipeline.ledger.mapped_file import (
+    CELL_BYTES,
+    fit,
+    lock_file,
+    lock_slot,
+    map_cells,
+    not_ours,
+    open_again,
+    open_file,
+    unlock_slot,
+)
 from pipeline.ledger.protocol import LedgerError
+
+CHANGING: Final = 2
+"""The cell that is not 0 while one change is made of several stores. Whoever makes it sets it."""
 
 FIRST_FREE_CELL: Final = 4
 MAX_PROCESSES: Final = 128
 """That share one file."""
 
 _MAGIC: Final = int.from_bytes(b"ledger\x01\x00", "big")
-_MAGIC_CELL, _LAYOUT_CELL, _CHANGING_CELL = range(3)
-_CELL_BYTES: Final = 8
-_FLOCK: Final = struct.Struct("@hhqqi")  # struct flock of Linux on 64 bits
-_LEASES_AT: Final = 1 << 40
-_PATIENCE_SECONDS: Final = 1.0
-_FIRST_PAUSE_SECONDS: Final = 20e-6
-_LAST_PAUSE_SECONDS: Final = 0.01
+_MAGIC_CELL, _LAYOUT_CELL = range(2)
 
 
 class Cells(Protocol):
@@ -54,10 +58,10 @@ class Cells(Protocol):
         """Take the lock.
 
         Returns:
-            False: who held it last died while changing things; sums have to be made anew.
+            False: a change was begun and not ended; sums have to be made anew, and `CHANGING` set to 0.
 
         Raises:
-            LedgerError: a process that has been stopped, or frozen, holds it.
+            LedgerError: a process that has been stopped, or frozen, holds it; or this one has no slot.
         """
 
     def release(self) -> None: ...
@@ -81,7 +85,8 @@ class MemoryCells:
         _fork_guard.add(self)
 
     def acquire(self) -> bool:
-        return self._lock.acquire()
+        self._lock.acquire()
+        return not self.values[CHANGING]
 
     def release(self) -> None:
         self._lock.release()
@@ -118,11 +123,12 @@ class FileCells:
         self.on_fork = _do_nothing
         self._lock = threading.RLock()
         self._depth = 0
-        self._fd = _open(path)
+        self._why_closed = LedgerError(errno.EBADF, f"{path}: is closed; open it again")
+        self._fd = open_file(path)
         try:
-            _lock_file(self._fd, path)
-            is_new = _fit(self._fd, path, size * _CELL_BYTES)
-            self.values: MutableSequence[int] = _map(self._fd, size * _CELL_BYTES)
+            lock_file(self._fd, path)
+            is_new = fit(self._fd, path, size * CELL_BYTES)
+            self.values: MutableSequence[int] = map_cells(self._fd, size * CELL_BYTES)
             if is_new:
                 self.values[_LAYOUT_CELL] = layout
                 self.values[_MAGIC_CELL] = _MAGIC
@@ -141,30 +147,26 @@ class FileCells:
             return True
         try:
             if self._fd < 0:
-                raise LedgerError(errno.EBADF, f"{self.path}: is closed; open it again")  # noqa: TRY301
-            _lock_file(self._fd, self.path)
+                raise LedgerError(self._why_closed.errno, self._why_closed.strerror)  # noqa: TRY301
+            lock_file(self._fd, self.path)
         except BaseException:
             self._lock.release()
             raise
         self._depth = 1
-        values = self.values
-        was_complete = not values[_CHANGING_CELL]
-        values[_CHANGING_CELL] = 1
-        return was_complete
+        return not self.values[CHANGING]
 
     def release(self) -> None:
         self._depth -= 1
         if not self._depth:
-            self.values[_CHANGING_CELL] = 0
             fcntl.flock(self._fd, fcntl.LOCK_UN)
         self._lock.release()
 
     def is_alive(self, slot: int) -> bool:
         if slot == self.slot:
             return True
-        if not _lock_byte(self._fd, fcntl.F_WRLCK, slot):
+        if not lock_slot(self._fd, slot):
             return True
-        _lock_byte(self._fd, fcntl.F_UNLCK, slot)
+        unlock_slot(self._fd, slot)
         return False
 
     def close(self) -> None:
@@ -181,16 +183,24 @@ class FileCells:
         self._lock.release()
 
     def after_fork_in_child(self) -> None:
-        """The parent's lock and lease belong to its open file; the child opens it anew and has its own."""
+        """The parent's lock and lease belong to its open file; the child opens it anew and has its own.
+
+        Where it gets none it is as if closed, and `acquire` says why.
+        """
         try:
             if self._fd >= 0:
-                inherited = self._fd
-                self._fd = _open_again(inherited)
-                os.close(inherited)
-                _lock_file(self._fd, self.path)
+                inherited, self._fd = self._fd, -1
+                try:
+                    self._fd = open_again(inherited)
+                finally:
+                    os.close(inherited)
+                lock_file(self._fd, self.path)
                 self.slot = self._lease_slot()
                 fcntl.flock(self._fd, fcntl.LOCK_UN)
                 self.on_fork()
+        except LedgerError as error:
+            self.close()
+            self._why_closed = error
         finally:
             self._lock.release()
 
@@ -200,7 +210,7 @@ class FileCells:
 
     def _lease_slot(self) -> int:
         for slot in range(MAX_PROCESSES):
-            if _lock_byte(self._fd, fcntl.F_WRLCK, slot):
+            if lock_slot(self._fd, slot):
                 return slot
         raise LedgerError(
             errno.EUSERS,
@@ -210,88 +220,6 @@ class FileCells:
 
 def _do_nothing() -> None:
     """Nobody uses the cells yet."""
-
-
-def _open(path: Path) -> int:
-    try:
-        path.parent.mkdir(mode=0o750, exist_ok=True)
-        fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK, 0o640)
-    except (OSError, ValueError) as error:
-        number = error.errno if isinstance(error, OSError) and error.errno else errno.EINVAL
-        raise LedgerError(
-            number, f"{path}: {os.strerror(number)}; name a directory that this user can write"
-        ) from error
-    if not stat.S_ISREG(os.fstat(fd).st_mode):
-        os.close(fd)
-        raise not_ours(path)
-    return fd
-
-
-def _fit(fd: int, path: Path, size_bytes: int) -> bool:
-    """Give a new file its size.
-
-    Returns:
-        Whether it is new, or was left unfinished.
-    """
-    if os.fstat(fd).st_size not in {0, size_bytes}:
-        raise not_ours(path)
-    is_new = os.pread(fd, _CELL_BYTES, 0) in {b"", bytes(_CELL_BYTES)}
-    try:
-        if is_new:
-            os.ftruncate(fd, 0)
-        # Space is allocated, not left sparse: a write to a hole on a full disk would kill the process.
-        os.posix_fallocate(fd, 0, size_bytes)
-    except OSError as error:
-        raise LedgerError(error.errno, f"{path}: {error.strerror}; make room on the disk") from error
-    return is_new
-
-
-def _lock_file(fd: int, path: Path) -> None:
-    """Wait for it, but not for one who never gives it back: the others hold it for microseconds."""
-    try:
-        fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        give_up_at = time.monotonic() + _PATIENCE_SECONDS
-        pause_seconds = _FIRST_PAUSE_SECONDS
-        while True:
-            time.sleep(pause_seconds)
-            pause_seconds = min(2 * pause_seconds, _LAST_PAUSE_SECONDS)
-            try:
-                fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
-                if time.monotonic() < give_up_at:
-                    continue
-                raise LedgerError(
-                    errno.EBUSY, f"{path}: a process that has been stopped holds its lock; continue or end it"
-                ) from None
-            return
-
-
-def _open_again(fd: int) -> int:
-    """The same file with locks of its own, wherever its name has gone."""
-    return os.open(f"/proc/self/fd/{fd}", os.O_RDWR | os.O_CLOEXEC)
-
-
-def _map(fd: int, size_bytes: int) -> MutableSequence[int]:
-    # A map keeps the file open that it was made of: were it ours, its locks would outlive `close`.
-    other = _open_again(fd)
-    try:
-        return cast("MutableSequence[int]", memoryview(mmap.mmap(other, size_bytes)).cast("q"))
-    finally:
-        os.close(other)
-
-
-def _lock_byte(fd: int, kind: int, slot: int) -> bool:
-    """Lock or unlock a slot's byte for this open file, as only its last closing does otherwise."""
-    try:
-        fcntl.fcntl(fd, fcntl.F_OFD_SETLK, _FLOCK.pack(kind, os.SEEK_SET, _LEASES_AT + slot, 1, 0))
-    except (BlockingIOError, PermissionError):
-        return False
-    return True
-
-
-def not_ours(path: Path) -> LedgerError:
-    return LedgerError(errno.EINVAL, f"{path}: is no ledger of this version; move it away")
 
 
 _fork_guard = ForkGuard()

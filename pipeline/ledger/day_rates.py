@@ -12,9 +12,9 @@ from pipeline.ledger.periods import DAY_SECONDS, day_of
 from pipeline.ledger.protocol import Taken, Wait
 from pipeline.metrics import Window
 
-_USED, _DAY = range(FIRST_OWN_CELL, FIRST_OWN_CELL + 2)
-_SIZE: Final = FIRST_OWN_CELL + 2
-_LAYOUT: Final = 3
+_USED, _DAY, _LEFT = range(FIRST_OWN_CELL, FIRST_OWN_CELL + 3)
+_SIZE: Final = FIRST_OWN_CELL + 3
+_LAYOUT: Final = 4
 
 
 class DayRates(LocalRates):
@@ -39,7 +39,7 @@ class DayRates(LocalRates):
         super().__init__(limit, _SIZE, layout=_LAYOUT, path=path, monotonic_ns=monotonic_ns)
 
     def remaining(self) -> int:
-        self._cells.acquire()
+        self._enter()
         try:
             self._begin_day()
             return max(0, self.limit - self._values[_USED])
@@ -47,7 +47,7 @@ class DayRates(LocalRates):
             self._cells.release()
 
     def give_back(self, taken: Taken) -> None:
-        self._cells.acquire()
+        self._enter()
         try:
             if self._values[_DAY] == taken.token:
                 self._values[_USED] = max(0, self._values[_USED] - taken.permits)
@@ -62,15 +62,20 @@ class DayRates(LocalRates):
         return Taken(permits, self._values[_DAY])
 
     def _begin_day(self) -> float:
-        """Begin to count anew if the day has changed. Returns Unix time."""
+        """Begin to count anew if the day has changed. Returns Unix time.
+
+        A clock that is set back, a little or far, must not give a day's permits twice.
+        """
         unix_time = self._clock()
         today = day_of(unix_time).toordinal()
-        known = self._values[_DAY]
-        # A clock that is set back a little, over midnight, must not give the day's permits twice.
+        values = self._values
+        known = values[_DAY]
         if today != known and today + 1 != known:
-            if today > known:
-                self._values[_USED] = 0
-            self._values[_DAY] = today
+            if today < known:
+                values[_LEFT] = known
+            elif today != values[_LEFT]:
+                values[_USED] = 0
+            values[_DAY] = today
         return unix_time
 
     def _tidy(self, now: int) -> None:

@@ -10,14 +10,15 @@ from typing import Final
 
 from pipeline.ledger import history
 from pipeline.ledger.cells import (
+    CHANGING,
     FIRST_FREE_CELL,
     MAX_PROCESSES,
     Cells,
     FileCells,
     MemoryCells,
-    not_ours,
 )
 from pipeline.ledger.history import History
+from pipeline.ledger.mapped_file import not_ours
 from pipeline.ledger.periods import DAY_SECONDS, day_begin, day_of, is_of_kind, period_end, period_number
 from pipeline.ledger.protocol import BudgetState, Granted, Period, Refused, Spent
 from pipeline.metrics import NO_LAYER
@@ -26,9 +27,9 @@ FILE_NAME: Final = "budget.ledger"
 
 _GRANTED: Final = Granted()
 _GRANTED_BEYOND: Final = Granted(is_within_limit=False)
-_LAYOUT: Final = 1
-_PERIOD, _WARNED, _RESERVED, _SPENT = range(FIRST_FREE_CELL, FIRST_FREE_CELL + 4)
-_SLOTS: Final = FIRST_FREE_CELL + 4
+_LAYOUT: Final = 4
+_PERIOD, _LEFT, _WARNED, _RESERVED, _SPENT = range(FIRST_FREE_CELL, FIRST_FREE_CELL + 5)
+_SLOTS: Final = FIRST_FREE_CELL + 5
 _CELLS_PER_SLOT: Final = 5
 _HISTORY: Final = _SLOTS + MAX_PROCESSES * _CELLS_PER_SLOT
 _SIZE: Final = _HISTORY + history.SIZE
@@ -101,8 +102,9 @@ class LocalBudget:
             if enforce and not is_within:
                 return Refused(self._state())
             held = amount_nano_usd if values[_RESERVED] + amount_nano_usd <= _MOST else 0
-            self._holds[reservation_id] = held
+            # In this order: what was held when an interrupt came in between is spent one day, not free.
             self._change(held, 0)
+            self._holds[reservation_id] = held
             return _GRANTED if is_within else _GRANTED_BEYOND
         finally:
             self._leave()
@@ -140,13 +142,21 @@ class LocalBudget:
             self._leave()
 
     def state(self) -> BudgetState:
+        # Without the lock where that is safe: in a file, to take it twice a call costs more than all else.
+        values = self._values
+        if self._today_begins <= self._clock() < self._today_ends:
+            spent = values[_SPENT]
+            reserved = values[_RESERVED]
+            if not values[CHANGING] and values[_SPENT] == spent:  # so nobody came in between
+                return BudgetState(self._limit, spent, reserved, self._resets_at)
+        return self.read()
+
+    def read(self) -> BudgetState:
         self._enter()
         try:
             return self._state()
         finally:
             self._leave()
-
-    read = state
 
     def claim_warning(self) -> bool:
         self._enter()
@@ -179,22 +189,22 @@ class LocalBudget:
         self._cells.close()
 
     def _enter(self) -> None:
-        if not self._cells.acquire():
-            self._sum_up()
-        now = self._clock()
-        if not self._today_begins <= now < self._today_ends:
-            self._look_at_the_calendar(now)
+        is_complete = self._cells.acquire()
+        try:
+            if not is_complete:
+                self._sum_up()
+            now = self._clock()
+            if not self._today_begins <= now < self._today_ends:
+                self._look_at_the_calendar(now)
+        except BaseException:
+            self._leave()
+            raise
 
     def _leave(self) -> None:
         self._cells.release()
 
     def _state(self) -> BudgetState:
-        return BudgetState(
-            limit_nano_usd=self._limit,
-            spent_nano_usd=self._values[_SPENT],
-            reserved_nano_usd=self._values[_RESERVED],
-            resets_at=self._resets_at,
-        )
+        return BudgetState(self._limit, self._values[_SPENT], self._values[_RESERVED], self._resets_at)
 
     def _change(self, reserved: int, spent: int) -> None:
         self._change_slot(self._cells.slot, reserved, spent)
@@ -207,11 +217,13 @@ class LocalBudget:
         counts = values[at]
         old = at + 1 + 2 * counts
         new = at + 3 - 2 * counts
+        values[CHANGING] = 1
         values[new] = values[old] + reserved
         values[new + 1] = values[old + 1] + spent
         values[at] = 1 - counts
         values[_RESERVED] += reserved
         values[_SPENT] += spent
+        values[CHANGING] = 0
 
     def _slot(self, slot: int) -> tuple[int, int]:
         """What it holds and has spent."""
@@ -223,6 +235,7 @@ class LocalBudget:
         slots = [self._slot(slot) for slot in range(MAX_PROCESSES)]
         self._values[_RESERVED] = sum(reserved for reserved, _ in slots)
         self._values[_SPENT] = sum(spent for _, spent in slots)
+        self._values[CHANGING] = 0
 
     def _spend_what_the_dead_held(self) -> None:
         """Also what this process's slot holds of one who had it before and died."""
@@ -232,7 +245,7 @@ class LocalBudget:
                 reserved -= sum(self._holds.values())
             elif reserved and self._cells.is_alive(slot):
                 continue
-            if reserved:
+            if reserved > 0:
                 self._change_slot(slot, -reserved, reserved)
                 self._history.add(self._today, NO_LAYER, reserved)
 
@@ -246,10 +259,12 @@ class LocalBudget:
         known = self._values[_PERIOD]
         if known == number + 1:
             return  # the clock was set back a little, over the period's end: it will come again
-        if 0 < known < number and is_of_kind(known, self._period):
+        if known > number:
+            self._values[_LEFT] = known  # the clock was set back far: that one will come again, and not anew
+        elif 0 < known < number != self._values[_LEFT] and is_of_kind(known, self._period):
             self._spend_what_the_dead_held()
             self._begin_anew()
-        # Else the file is new, was of another kind of period, or of a clock gone wrong: what is spent stays.
+        # Else the file is new, or was of another kind of period: what is spent stays.
         self._values[_PERIOD] = number
 
     def _begin_anew(self) -> None:
@@ -260,9 +275,9 @@ class LocalBudget:
 
     def _after_fork(self) -> None:
         """The parent settles what it holds. A child in memory has its own budget; what is spent stays."""
-        self._cells.acquire()
+        self._holds.clear()
+        self._enter()
         try:
-            self._holds.clear()
             if isinstance(self._cells, MemoryCells):
                 reserved, _ = self._slot(self._cells.slot)
                 self._change(-reserved, 0)

@@ -7,7 +7,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 
-from pipeline.ledger.cells import FIRST_FREE_CELL, Cells, FileCells, MemoryCells, not_ours
+from pipeline.ledger.cells import CHANGING, FIRST_FREE_CELL, Cells, FileCells, MemoryCells
+from pipeline.ledger.mapped_file import not_ours
 from pipeline.ledger.protocol import MAX_PAUSE_SECONDS, Taken, Wait
 from pipeline.metrics import Window
 
@@ -44,7 +45,7 @@ class LocalRates:
                 # A pause of before the machine was started, whose monotonic clock was another.
                 latest = monotonic_ns() + int(MAX_PAUSE_SECONDS * NANO)
                 self._values[_PAUSED_UNTIL] = min(self._values[_PAUSED_UNTIL], latest)
-                self._tidy(monotonic_ns())
+                self._make_anew(monotonic_ns())
             finally:
                 self._cells.release()
         except BaseException:
@@ -60,11 +61,8 @@ class LocalRates:
     def take(self, permits: int) -> Taken | Wait:
         if permits > self.limit:
             return _NEVER
-        complete = self._cells.acquire()
+        now = self._enter()
         try:
-            now = self._monotonic_ns()
-            if not complete:
-                self._tidy(now)
             paused_ns = self._values[_PAUSED_UNTIL] - now
             if paused_ns > 0:
                 return Wait(paused_ns / NANO)
@@ -75,15 +73,31 @@ class LocalRates:
     def pause(self, seconds: float) -> None:
         if not seconds > 0:
             return
-        self._cells.acquire()
+        now = self._enter()
         try:
-            until = self._monotonic_ns() + int(min(seconds, MAX_PAUSE_SECONDS) * NANO)
+            until = now + int(min(seconds, MAX_PAUSE_SECONDS) * NANO)
             self._values[_PAUSED_UNTIL] = max(self._values[_PAUSED_UNTIL], until)
         finally:
             self._cells.release()
 
     async def close(self) -> None:
         self._cells.close()
+
+    def _enter(self) -> int:
+        """Take the lock. Returns the time."""
+        is_complete = self._cells.acquire()
+        try:
+            now = self._monotonic_ns()
+            if not is_complete:
+                self._make_anew(now)
+        except BaseException:
+            self._cells.release()
+            raise
+        return now
+
+    def _make_anew(self, now: int) -> None:
+        self._tidy(now)
+        self._values[CHANGING] = 0
 
     def _take(self, permits: int, now: int) -> Taken | Wait:
         raise NotImplementedError

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 
+from pipeline.ledger.cells import CHANGING
 from pipeline.ledger.local_rates import FIRST_OWN_CELL, NANO, LocalRates
 from pipeline.ledger.protocol import Taken, Wait
 from pipeline.metrics import Window
@@ -50,11 +51,8 @@ class MinuteRates(LocalRates):
         super().__init__(limit, size, layout=_LAYOUT, path=path, monotonic_ns=monotonic_ns)
 
     def remaining(self) -> int:
-        complete = self._cells.acquire()
+        now = self._enter()
         try:
-            now = self._monotonic_ns()
-            if not complete:
-                self._tidy(now)
             self._forget(now)
             return max(0, self.limit - self._values[_USED])
         finally:
@@ -62,13 +60,15 @@ class MinuteRates(LocalRates):
 
     def give_back(self, taken: Taken) -> None:
         entry, since = taken.token if isinstance(taken.token, tuple) else (0, -1)
-        self._cells.acquire()
+        self._enter()
         try:
             values = self._values
             at = _FIRST_ENTRY + entry * _CELLS_PER_ENTRY
             if values[at + _SINCE] == since and values[at + _COUNT] >= taken.permits:
+                values[CHANGING] = 1
                 values[at + _COUNT] -= taken.permits
                 values[_USED] -= taken.permits
+                values[CHANGING] = 0
         finally:
             self._cells.release()
 
@@ -78,10 +78,14 @@ class MinuteRates(LocalRates):
         lacking = values[_USED] + permits - self.limit
         if lacking > 0:
             return Wait(self._until_free(lacking, now) / NANO)
-        last = (values[_NEXT] - 1) % _ENTRIES
+        oldest, following = values[_OLDEST], values[_NEXT]
+        last = (following - 1) % _ENTRIES
         at = _FIRST_ENTRY + last * _CELLS_PER_ENTRY
-        if values[_OLDEST] == values[_NEXT] or now - values[at + _SINCE] >= _ENTRY_NS:
-            last = values[_NEXT]
+        # After a restart of the machine there may be a second windowful of them: then the last takes all.
+        is_full = (following + 1) % _ENTRIES == oldest
+        values[CHANGING] = 1
+        if oldest == following or (now - values[at + _SINCE] >= _ENTRY_NS and not is_full):
+            last = following
             at = _FIRST_ENTRY + last * _CELLS_PER_ENTRY
             values[at + _SINCE] = now
             values[at + _COUNT] = 0
@@ -89,6 +93,7 @@ class MinuteRates(LocalRates):
         values[at + _UNTIL] = now
         values[at + _COUNT] += permits
         values[_USED] += permits
+        values[CHANGING] = 0
         return Taken(permits, (last, values[at + _SINCE]))
 
     def _forget(self, now: int) -> None:
@@ -99,11 +104,13 @@ class MinuteRates(LocalRates):
             at = _FIRST_ENTRY + oldest * _CELLS_PER_ENTRY
             if now - values[at + _UNTIL] < _WINDOW_NS:
                 break
+            values[CHANGING] = 1
             values[_USED] -= values[at + _COUNT]
             values[at + _COUNT] = 0
             values[at + _SINCE] = -1
             oldest = (oldest + 1) % _ENTRIES
             values[_OLDEST] = oldest
+            values[CHANGING] = 0
 
     def _until_free(self, lacking: int, now: int) -> int:
         """Nanoseconds until so many more permits are free."""

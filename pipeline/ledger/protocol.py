@@ -8,7 +8,6 @@ blocks. Amounts are whole nano-USD (10⁻⁹ USD), so that sums are exact.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import date
 from enum import StrEnum
 from typing import Final, NamedTuple, Protocol
@@ -20,6 +19,8 @@ NANO_USD_PER_USD: Final = 1_000_000_000
 MAX_AMOUNT_NANO_USD: Final = 10**15
 """A million USD: the most that a budget or a call can be. Sums of many stay below 2⁶³."""
 
+_MAX_AMOUNT_USD: Final = float(MAX_AMOUNT_NANO_USD // NANO_USD_PER_USD)
+
 MAX_PAUSE_SECONDS: Final = 3600.0
 """A provider that asks for more is asked again after an hour."""
 
@@ -28,7 +29,7 @@ def to_nano_usd(usd: float) -> int:
     """The nearest whole nano-USD, within what a ledger takes; nothing for what is no amount."""
     if not usd > 0:
         return 0
-    return round(min(usd, to_usd(MAX_AMOUNT_NANO_USD)) * NANO_USD_PER_USD)
+    return round(min(usd, _MAX_AMOUNT_USD) * NANO_USD_PER_USD)
 
 
 def to_usd(nano_usd: int) -> float:
@@ -63,8 +64,7 @@ class Refused(NamedTuple):
     is_unavailable: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class BudgetState:
+class BudgetState(NamedTuple):
     """A budget as the ledger last knew it: `limit = remaining + reserved + spent`, always.
 
     `remaining_nano_usd` is below 0 where more was spent than allowed: by calls that cost more than they said,

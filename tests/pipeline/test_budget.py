@@ -3,7 +3,6 @@ from __future__ import annotations
 import asyncio
 import logging
 import pickle
-from dataclasses import replace
 
 import pytest
 
@@ -174,6 +173,17 @@ async def test_a_job_that_the_budget_has_no_envelope_for_does_not_begin() -> Non
             pytest.fail("it began")
 
 
+async def test_what_a_call_cost_too_much_is_not_drawn_from_its_jobs_envelope_again() -> None:
+    limited = Limited(0.6)
+    async with limited.budget.job(to_nano_usd(0.6)):
+        async with limited.dependency.calling(max_usd=0.3):
+            await limited.call(0.5, max_usd=0.3)
+        with pytest.raises(BudgetExceededError):
+            await limited.call(0.3, max_usd=0.3)
+        await limited.call(0.1, max_usd=0.1)
+    assert limited.money() == (0.6, 0.6, 0.0)
+
+
 async def test_a_call_that_outlives_its_job_is_still_paid_from_its_envelope() -> None:
     limited = Limited()
     async with limited.budget.job(to_nano_usd(0.6)):
@@ -249,11 +259,35 @@ async def test_what_a_ledger_could_not_be_told_is_told_with_the_next_call() -> N
     assert limited.decisions("budget") == {"allowed": 2, "rejected": 1}
 
 
+async def test_what_was_sent_without_asking_is_spent_once_the_ledger_can_be_told() -> None:
+    ledger = Leaving(to_nano_usd(1.0))
+    limited = Limited(ledger=ledger, enforce=False)
+    ledger.is_away = True
+    await limited.call(0.3, max_usd=0.4)
+    ledger.is_away = False
+    limited.budget.refresh()
+    assert limited.money() == (1.0, 0.3, 0.0)
+
+
+class Voiceless(LocalBudget):
+    """A ledger that can't be asked just when a warning is due."""
+
+    def claim_warning(self) -> bool:
+        raise LedgerError(16, "budget.ledger: is locked")
+
+
+async def test_a_warning_that_cannot_be_claimed_holds_no_call_up() -> None:
+    limited = Limited(ledger=Voiceless(to_nano_usd(1.0)))
+    await limited.call(0.9, max_usd=0.9)
+    await limited.call(0.05, max_usd=0.1)
+    assert limited.money() == (1.0, 0.95, 0.0)
+
+
 class Unread(LocalBudget):
     """A server's ledger that has not answered yet."""
 
     def state(self) -> BudgetState:
-        return replace(super().state(), is_known=False)
+        return super().state()._replace(is_known=False)
 
 
 def test_a_budget_of_which_nothing_is_known_yet_is_not_one_that_is_spent() -> None:

@@ -15,7 +15,7 @@ import pytest
 
 from pipeline import BudgetExceededError, Charge, Dependency, Meter
 from pipeline.budget import Budget
-from pipeline.ledger import BudgetState, Granted
+from pipeline.ledger import BudgetState, Granted, LedgerError, Taken, cells
 from pipeline.ledger.local_budget import LocalBudget
 from pipeline.ledger.minute_rates import MinuteRates
 from pipeline.metrics import PriceSource
@@ -77,6 +77,44 @@ def test_what_a_killed_child_held_is_spent_though_its_parent_lives(tmp_path: Pat
     other = LocalBudget(LIMIT, directory=tmp_path)
     assert money(ledger.state()) == (50, 0)
     for each in (ledger, other):
+        asyncio.run(each.close())
+
+
+def test_a_child_without_a_place_in_the_file_is_refused_and_stops_nobody(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(cells, "MAX_PROCESSES", 1)
+    ledger = LocalBudget(LIMIT, directory=tmp_path)
+    rates = MinuteRates(LIMIT, path=tmp_path / "openai-minute.ledger")
+    ledger.reserve("parents", 300, layer="none", enforce=True)
+    has_forked, may_end = os.pipe(), os.pipe()
+
+    def child() -> bool:
+        why = []
+        for ask in (
+            lambda: ledger.reserve("childs", 50, layer="none", enforce=True),
+            lambda: rates.take(1),
+        ):
+            with pytest.raises(LedgerError) as refused:
+                ask()
+            why.append(str(refused.value.strerror))
+        os.write(has_forked[1], b".")
+        os.read(may_end[0], 1)
+        return all("1 processes share it already" in line for line in why)
+
+    with ThreadPoolExecutor(1) as thread:
+        outcome = thread.submit(in_child, child)
+        try:
+            os.read(has_forked[0], 1)
+            ledger.settle("parents", 200, layer="none")
+            assert money(ledger.read()) == (200, 0)
+            assert isinstance(rates.take(1), Taken)
+        finally:
+            os.write(may_end[1], b".")
+        assert outcome.result()
+    for pipe in (*has_forked, *may_end):
+        os.close(pipe)
+    for each in (ledger, rates):
         asyncio.run(each.close())
 
 

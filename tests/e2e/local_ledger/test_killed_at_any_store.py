@@ -143,3 +143,61 @@ def test_permits_of_the_dead_stay_taken_and_no_more_are_given(tmp_path: Path) ->
         if not died:
             break
     assert lives > 2
+
+
+@pytest.mark.parametrize("what_comes_next", ["pause", "give back", "fork"])
+def test_whatever_a_survivor_does_first_no_more_permits_are_given(
+    tmp_path: Path, what_comes_next: str
+) -> None:
+    """One dies while it forgets what is a minute old."""
+    lives, died = 0, True
+    while died:
+        clock = [10**15]
+        path = tmp_path / f"{lives}.ledger"
+        mortal, other = (MinuteRates(10, path=path, monotonic_ns=lambda: clock[0]) for _ in range(2))  # noqa: B023
+        mortal.take(4)
+        clock[0] += 50 * 10**9
+        taken = other.take(6)
+        assert isinstance(taken, Taken)
+        clock[0] += 11 * 10**9
+        died = die(mortal, functools.partial(mortal.take, 0), lives)
+        if what_comes_next == "pause":
+            other.pause(1e-9)
+            clock[0] += 1
+        elif what_comes_next == "give back":
+            other.give_back(Taken(1, (0, 0)))
+        else:
+            heir = MinuteRates(10, path=path, monotonic_ns=lambda: clock[0])  # noqa: B023
+            asyncio.run(heir.close())
+        left = 0
+        while isinstance(other.take(1), Taken):
+            left += 1
+        assert left == 4
+        asyncio.run(other.close())
+        lives += 1
+    assert lives > 4
+
+
+@pytest.mark.parametrize("name", STEPS)
+def test_an_interrupt_at_any_store_leaves_sums_that_add_up(tmp_path: Path, name: str) -> None:
+    """Ctrl-C, or a signal's handler that raises: the process lives on, or ends in its own time."""
+    step = STEPS[name][0]
+    lives, was_interrupted = 0, True
+    while was_interrupted:
+        directory = tmp_path / str(lives)
+        clock = Clock(20_000 * DAY + 1000)
+        ledger, other = prepared(directory, clock)
+        values = ledger._values
+        ledger._values = Mortal(values, lives)  # type: ignore[assignment]
+        try:
+            step(ledger, clock)
+            was_interrupted = False
+        except KilledError:
+            ledger._values = values
+        state = other.read()
+        heir = LocalBudget(LIMIT, Period.DAY, directory=directory, clock=clock)  # it makes the sums anew
+        assert heir.read() == state
+        for each in (ledger, other, heir):
+            asyncio.run(each.close())
+        lives += 1
+    assert lives > 4

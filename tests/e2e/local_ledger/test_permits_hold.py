@@ -139,3 +139,28 @@ def test_a_minutes_permits_survive_a_restart_of_the_machine_as_if_just_taken(tmp
     clock.now += MINUTE
     assert isinstance(rates.take(10), Taken)
     asyncio.run(rates.close())
+
+
+def test_after_a_restart_of_the_machine_no_permit_is_forgotten_and_none_is_lost(tmp_path: Path) -> None:
+    """A whole window of entries from before the restart, and one of those that come after it."""
+    clock = Nanoseconds()
+    path = tmp_path / "openai-minute.ledger"
+    rates = MinuteRates(OPENAI_A_MINUTE, path=path, monotonic_ns=clock)
+    for _ in range(990):
+        assert isinstance(rates.take(2), Taken)
+        clock.now += 60_000_001
+    asyncio.run(rates.close())
+    clock.now = 100 * SECOND
+    rates = MinuteRates(OPENAI_A_MINUTE, path=path, monotonic_ns=clock)
+    taken = 990 * 2
+    for _ in range(60):
+        taken += 20 if isinstance(rates.take(20), Taken) else 0
+        clock.now += 60_000_001
+    other = MinuteRates(OPENAI_A_MINUTE, path=path, monotonic_ns=clock)
+    while isinstance(other.take(1), Taken):
+        taken += 1
+    assert taken == OPENAI_A_MINUTE
+    clock.now += 2 * MINUTE
+    assert rates.remaining() == other.remaining() == OPENAI_A_MINUTE
+    for each in (rates, other):
+        asyncio.run(each.close())
