@@ -30,9 +30,10 @@ class Asking(Generic[Answer]):
 
     async def wait_async(self, timeout_seconds: float) -> Answer:
         """Raises TimeoutError."""
-        # Shielded: a wait that is cancelled must not make the answer fail that another thread gives.
-        waiting = asyncio.shield(asyncio.wrap_future(self._answer))
-        return await asyncio.wait_for(waiting, _QUESTIONS * timeout_seconds)
+        # Not `wait_for`, which swallows a cancellation that comes together with the answer.
+        async with asyncio.timeout(_QUESTIONS * timeout_seconds):
+            # Shielded: a wait that is cancelled must not make the answer fail that another thread gives.
+            return await asyncio.shield(asyncio.wrap_future(self._answer))
 
     def wait_blocking(self, timeout_seconds: float) -> Answer:
         """Raises TimeoutError."""
