@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, NamedTuple
@@ -87,7 +88,7 @@ def read_file(path: Path, name: FileName | None = None) -> MetricFile:
 
 
 def metric_file(
-    name: FileName, columns: Columns, values: tuple[float, ...], timestamps: tuple[float, ...]
+    name: FileName, columns: Columns, values: Sequence[float], timestamps: Sequence[float]
 ) -> MetricFile:
     """The file that holds these values, and these timestamps behind them."""
     return MetricFile(name, tuple(map(_entry, columns.keys, values, timestamps)))

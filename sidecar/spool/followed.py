@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
@@ -41,8 +42,8 @@ class FollowedFile:
         rule = rule_of(name.mode)
         self._rows = rule.rows_of_merged if is_merged else rule.rows
         self._stamped = is_merged or rule.stamped
-        self._values: tuple[float, ...] = ()
-        self._timestamps: tuple[float, ...] = ()
+        self._values: Sequence[float] = ()
+        self._timestamps: Sequence[float] = ()
         """One for each value where they count, else none."""
         self._fd: int | None = None
         self._generation: bytes | None = None

@@ -21,11 +21,11 @@ class Rule(ABC):
     stamped: ClassVar[bool] = False
     """Whether timestamps count."""
 
-    def rows(self, values: tuple[float, ...], timestamps: tuple[float, ...]) -> list[Row]:  # noqa: ARG002
+    def rows(self, values: Sequence[float], timestamps: Sequence[float]) -> list[Row]:  # noqa: ARG002
         """What a worker's file contributes."""
         return [values]
 
-    def rows_of_merged(self, values: tuple[float, ...], timestamps: tuple[float, ...]) -> list[Row]:
+    def rows_of_merged(self, values: Sequence[float], timestamps: Sequence[float]) -> list[Row]:
         """What a file of the merged dead contributes."""
         return self.rows(values, timestamps)
 
@@ -41,7 +41,7 @@ class Rule(ABC):
 class Sum(Rule):
     """The exact sum, rounded once: merging files, or listing them in another order, moves it no step back."""
 
-    def rows_of_merged(self, values: tuple[float, ...], timestamps: tuple[float, ...]) -> list[Row]:
+    def rows_of_merged(self, values: Sequence[float], timestamps: Sequence[float]) -> list[Row]:
         # Compaction keeps there what the merged value has lost by rounding.
         return [values, timestamps] if any(timestamps) else [values]
 
@@ -77,7 +77,7 @@ class Latest(Choice):
     def __init__(self) -> None:
         super().__init__(max)
 
-    def rows(self, values: tuple[float, ...], timestamps: tuple[float, ...]) -> list[Row]:
+    def rows(self, values: Sequence[float], timestamps: Sequence[float]) -> list[Row]:
         return [[(at if at > 0 else 0.0, value) for value, at in zip(values, timestamps, strict=True)]]
 
     def values(self, rows: list[Row]) -> list[float]:
