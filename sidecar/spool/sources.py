@@ -98,7 +98,7 @@ def _list(directory: Path, known: dict[str, Source]) -> Sources:
     dead = [
         _known_at(f"{directory}/{DEAD}/{name}", inode, known)
         or source_at(directory / DEAD, name, inode, State.DEAD)
-        for name, inode in _scan(directory / DEAD)
+        for name, inode in _scan_own(directory / DEAD)
     ]
     moved = {source.inode for source in dead if source is not None}
     files = [
@@ -118,7 +118,7 @@ def _list(directory: Path, known: dict[str, Source]) -> Sources:
                 misnamed.append(directory / name)
             elif source.name.worker not in leases.dead or not ends_with_its_worker(source.name):
                 files.append(source)
-    if manifest.generation is not None:
+    if manifest.generation is not None and not (directory / COMPACTED).is_symlink():
         files += sources_in(directory / COMPACTED / manifest.generation, State.COMPACTED)
     return Sources(directory, tuple(files), tuple(misnamed), leases, manifest, identity)
 
@@ -135,7 +135,7 @@ def sources_in(directory: Path, state: State) -> list[Source]:
     Raises:
         OSError: the directory is there and cannot be listed.
     """
-    found = (source_at(directory, name, inode, state) for name, inode in _scan(directory))
+    found = (source_at(directory, name, inode, state) for name, inode in _scan_own(directory))
     return [source for source in found if source is not None]
 
 
@@ -150,6 +150,11 @@ def source_at(directory: Path, name: str, inode: int, state: State) -> Source | 
 def ends_with_its_worker(name: FileName) -> bool:
     """Gauges that say something of a living worker, or of one by its name, end with it."""
     return name.mode == "all" or name.mode.startswith("live")
+
+
+def _scan_own(directory: Path) -> Iterator[tuple[str, int]]:
+    """Of a directory in the spool: one that is a link leads out of it, and nothing in it counts."""
+    return iter(()) if directory.is_symlink() else _scan(directory)
 
 
 def _scan(directory: Path) -> Iterator[tuple[str, int]]:

@@ -156,3 +156,21 @@ def test_a_lease_that_another_sidecar_removes_leaves_no_descriptor_behind(tmp_pa
     list_sources(tmp_path)
     assert set(Path("/proc/self/fd").iterdir()) == open_before
     meter.close()
+
+
+@pytest.mark.parametrize("link", ["dead", "compacted", "compacted/000000000001"])
+def test_nothing_counts_that_a_link_out_of_the_spool_leads_to(tmp_path: Path, link: str) -> None:
+    spool = tmp_path / "spool"
+    touch(spool / "counter_1.db")
+    touch(tmp_path / "outside" / "counter_2.db")
+    touch(tmp_path / "outside" / "000000000001" / "counter_2.db")
+    (spool / link).parent.mkdir(exist_ok=True)
+    (spool / link).symlink_to(tmp_path / "outside")
+    publish(spool, "000000000001")
+    assert listed(list_sources(spool)) == {("counter_1.db", State.LIVE)}
+
+
+def test_a_spool_may_itself_be_a_link(tmp_path: Path) -> None:
+    touch(tmp_path / "spool" / "counter_1.db")
+    (tmp_path / "link").symlink_to("spool")
+    assert listed(list_sources(tmp_path / "link")) == {("counter_1.db", State.LIVE)}
