@@ -9,18 +9,16 @@ from aiohttp import web
 from pipeline import BreakerOpenError, Dependency, Meter, running_job, running_layer
 from pipeline.demo.calls import CALLS
 from pipeline.demo.stand_ins import create_app
-from pipeline.fallbacks import placeholder
 from pipeline.metrics import (
     PIPELINE_CALLS,
     PIPELINE_COST,
     PIPELINE_PRICED_CALLS,
     PIPELINE_TOKENS,
-    FallbackKind,
     PriceSource,
 )
 from pipeline.prices import CEILING_USD_PER_CALL
-from pipeline.providers import ProviderError, Providers
-from pipeline.providers.language_model import Message
+from pipeline.providers import ProviderError
+from tests.pipeline.providers.asking import MESSAGES, QUESTION, ask, ask_of
 from tests.pipeline.providers.serving import (
     CHAT,
     MODELS,
@@ -35,26 +33,8 @@ from tests.pipeline.providers.serving import (
     serving_app,
 )
 
-QUESTION = Message("user", "What are the pain_points?")
 MODEL = "openai/gpt-4o-mini"
-MESSAGES = "/v1/messages"
 NAMES = pytest.mark.parametrize("name", ["openrouter", "openai", "anthropic"])
-
-
-async def ask(url: str, meter: Meter | None = None, *, name: str = "openrouter") -> str:
-    async with providers_at(models={name: url}, meter=meter) as providers:
-        return await ask_of(providers)
-
-
-async def ask_of(providers: Providers) -> str:
-    answer = await providers.language_models.ask(
-        [QUESTION], max_output_tokens=500, fallback=placeholder(None)
-    )
-    if answer.value is None:
-        assert answer.fallback is FallbackKind.PLACEHOLDER
-        assert answer.error is not None
-        raise answer.error
-    return answer.value
 
 
 @NAMES
@@ -98,21 +78,6 @@ async def test_anthropics_failure_is_one_line_without_the_body(reply: Reply, rea
         with pytest.raises(ProviderError, match=reason) as raised:
             await ask(url, name="anthropic")
     assert "BODY" not in str(raised.value)
-
-
-async def test_a_profile_or_token_of_the_environment_is_never_sent(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("ANTHROPIC_API_KEY", "other-secret")
-    monkeypatch.setenv("ANTHROPIC_AUTH_TOKEN", "other-secret")
-    monkeypatch.setenv("ANTHROPIC_BASE_URL", NOBODY)
-    monkeypatch.setenv(
-        "ANTHROPIC_CUSTOM_HEADERS", "X-Api-Key: other-secret\nauthorization: Bearer other-secret\nX-Team: 7"
-    )
-    reply = Scripted(message("{}"))
-    async with serving(MESSAGES, reply) as url:
-        await ask(url, name="anthropic")
-    assert "other-secret" not in str(reply.headers)
-    assert "anthropic-secret" in str(reply.headers)
-    assert reply.headers[0]["X-Team"] == "7"
 
 
 async def test_the_next_model_answers_for_one_that_fails() -> None:
@@ -186,20 +151,6 @@ async def test_request_carries_the_key_and_asks_for_json() -> None:
     assert reply.bodies[0]["messages"] == [{"role": "user", "content": QUESTION.content}]
     assert reply.bodies[0]["max_tokens"] == 500
     assert reply.bodies[0]["response_format"] == {"type": "json_object"}
-
-
-async def test_another_providers_credentials_are_never_sent(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("OPENAI_API_KEY", "openai-secret")
-    monkeypatch.setenv("OPENAI_ADMIN_KEY", "openai-secret")
-    monkeypatch.setenv("OPENAI_ORG_ID", "openai-secret")
-    monkeypatch.setenv("OPENAI_PROJECT_ID", "openai-secret")
-    monkeypatch.setenv("OPENAI_BASE_URL", NOBODY)
-    monkeypatch.setenv("OPENAI_CUSTOM_HEADERS", "authorization: Bearer openai-secret")
-    reply = Scripted(completion("{}"))
-    async with serving(CHAT, reply) as url:
-        await ask(url)
-    assert reply.headers[0]["Authorization"] == "Bearer openrouter-secret"
-    assert "openai-secret" not in str(reply.headers)
 
 
 @pytest.mark.parametrize(
@@ -278,14 +229,6 @@ async def test_failed_call_is_not_sent_again() -> None:
         with pytest.raises(ProviderError, match="status 429"):
             await ask(url)
     assert len(reply.bodies) == 1
-
-
-@pytest.mark.parametrize(("name", "path"), [("openrouter", CHAT), ("anthropic", MESSAGES)])
-async def test_redirect_is_not_followed(name: str, path: str) -> None:
-    redirect = Scripted(lambda: web.Response(status=307, headers={"Location": NOBODY}))
-    async with serving(path, redirect) as url:
-        with pytest.raises(ProviderError, match="status 307"):
-            await ask(url, name=name)
 
 
 async def test_nobody_there_is_no_connection() -> None:
