@@ -68,9 +68,9 @@ def without_bookkeeping() -> Iterator[None]:
     with ExitStack() as patches:
         for where, name in (
             ("providers.chat_completions", "most_usd"),
-            ("layers.question", "asdict"),
+            ("layers.question", "_whole"),
         ):
-            patches.enter_context(patch(f"pipeline.{where}.{name}", lambda *_: 0))
+            patches.enter_context(patch(f"pipeline.{where}.{name}", lambda *_: ""))
         yield
 
 

@@ -6,7 +6,7 @@ import hashlib
 import json
 import re
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from functools import cached_property
 from importlib import resources
 from string import Template
@@ -134,7 +134,7 @@ class Question(Generic[A]):
                 fallback=first_of(_Recalled(workplace.memory.answers, key), _UnlessRefused()),
             )
 
-        return await paid_once(job, json.dumps([asdict(message) for message in conversation]), ask)
+        return await paid_once(job, _whole(conversation), ask)
 
     def _parse(self, text: str, check: Callable[[A], Sequence[str]]) -> A:
         if len(text) > _MAX_ANSWER_CHARS:
@@ -194,6 +194,11 @@ class _UnlessRefused:
 
     def learn(self, value: object) -> None:
         pass
+
+
+def _whole(conversation: Sequence[Message]) -> str:
+    """The conversation as one text, which no other one gives."""
+    return "".join(f"{message.role} {len(message.content)} {message.content}" for message in conversation)
 
 
 def _problems(error: ValidationError) -> list[str]:
