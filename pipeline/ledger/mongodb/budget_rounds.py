@@ -87,6 +87,7 @@ class BudgetRounds:
         await self._store.ask_time()
         now = self._clock.now()
         document = await self._store.read(self._store.document_id(now), whole=True)
+        await self._store.sweep_others(document["_id"], now)
         if await self._store.sweep(document, now):
             document = await self._store.read(document["_id"])
         if self.snapshot is not None and self.snapshot.document_id == document["_id"]:
@@ -241,6 +242,7 @@ class BudgetRounds:
 
     async def _sweep(self, document_id: str) -> None:
         self._swept_at = now = self._clock.now()
+        await self._store.sweep_others(document_id, now)
         document = await self._store.read(document_id, whole=True)
         if await self._store.sweep(document, now):
             document = await self._store.read(document_id)

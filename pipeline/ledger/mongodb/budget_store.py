@@ -20,6 +20,7 @@ _ATTEMPTS: Final = 20
 """Before it is given up that nobody else changes the same thing in between."""
 
 _KEPT_DAYS: Final = 400
+_SWEPT_AT_ONCE: Final = 10
 _WITHOUT_PROCESSES: Final = {"holds": False, "owners": False}
 
 
@@ -131,6 +132,15 @@ class BudgetStore:
         for change in documents.sweep(document, int(now * 1000)):
             made += await self._make(change)
         return made
+
+    async def sweep_others(self, document_id: str, now: float) -> None:
+        """As `sweep`, for periods that are over: what lost processes still hold of them is spent."""
+        held = {"_id": {"$ne": document_id}, "reserved": {"$gt": 0}, "owners": {"$exists": True}}
+        found = await self._connection.perform(
+            _COLLECTION, lambda budget: budget.find(held).to_list(_SWEPT_AT_ONCE)
+        )
+        for document in found:
+            await self.sweep(document, now)
 
     async def reset(self, document_id: str) -> None:
         for _ in range(_ATTEMPTS):

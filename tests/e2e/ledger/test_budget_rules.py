@@ -164,6 +164,21 @@ async def test_a_new_period_begins_with_nothing_spent_and_an_old_call_is_counted
     assert (await read("day:2026-11-23"))["spent"] == 70
 
 
+async def test_what_a_lost_process_held_of_a_past_period_is_spent_in_it(
+    join: Join, read: Read, clock: MovedClock
+) -> None:
+    lost, other = join(), join()
+    await reserve(lost, "call", 500)
+    await fall_silent(lost)
+    clock.time += 13 * 3600
+    await reserve(other, "new", 1)
+    clock.time += 120
+    await tell(other)
+    document = await read()
+    assert (document["spent"], document["reserved"]) == (500, 0)
+    assert document["days"] == {"2026-11-22": {"intake": 500}}
+
+
 async def test_one_of_all_may_warn_in_a_period(join: Join, clock: MovedClock) -> None:
     ledgers = [join() for _ in range(4)]
     for period in range(2):
