@@ -285,7 +285,7 @@ def test_signal_ends_the_running_jobs_as_cancelled(
 def test_every_starts_over_until_stopped(stand_ins: StandIns, capsys: pytest.CaptureFixture[str]) -> None:
     stand_ins.signal_after(11, signal.SIGTERM)
     assert main(["run", posting(), "--every", "0.01"]) == 143
-    assert capsys.readouterr().out.count("1 jobs: 1 succeeded") >= 2
+    assert capsys.readouterr().out.count("1 job: 1 succeeded") >= 2
 
 
 def test_process_stopped_by_a_signal_leaves_no_traceback_and_whole_counts(stand_ins: StandIns) -> None:
@@ -302,7 +302,7 @@ def test_process_stopped_by_a_signal_leaves_no_traceback_and_whole_counts(stand_
     process.send_signal(signal.SIGTERM)
     out, err = process.communicate(timeout=5)
     assert process.returncode == 143
-    assert "1 jobs: 1 cancelled" in out
+    assert "1 job: 1 cancelled" in out
     assert "Traceback" not in err
 
 
@@ -356,7 +356,7 @@ def test_job_that_is_done_is_left_out_unless_asked_for_again(
     assert main(["run", posting()]) == 0
     before_usd = stand_ins.cost_usd()
     assert main(["run", "cook.md"]) == 0
-    assert "1 jobs: 1 succeeded (1 of them before); 0.000000 USD" in capsys.readouterr().out
+    assert "1 job: 1 succeeded (1 of them before); 0.000000 USD" in capsys.readouterr().out
     assert stand_ins.cost_usd() == before_usd
     assert main(["run", "cook.md", "--again"]) == 0
     assert stand_ins.cost_usd() > before_usd
