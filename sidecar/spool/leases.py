@@ -36,7 +36,8 @@ class Leases:
         leases = [name for name in names if name.endswith(LEASE_SUFFIX)]
         for name in leases:
             held[_is_held(f"{directory}/{name}")].add(name.removesuffix(LEASE_SUFFIX))
-        _close_all_but(directory, leases)
+        if len(_kept_open) > len(leases):
+            _close_all_but(directory, leases)
         return cls(frozenset(held[True]), frozenset(held[False]))
 
 
