@@ -75,6 +75,7 @@ class DayRates(LocalRates):
                 values[_LEFT] = known
             elif today != values[_LEFT]:
                 values[_USED] = 0
+                values[_LEFT] = 0  # from now on the clock is right: a day that was seen too early is new
             values[_DAY] = today
         return unix_time
 

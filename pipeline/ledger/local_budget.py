@@ -264,6 +264,7 @@ class LocalBudget:
         elif 0 < known < number != self._values[_LEFT] and is_of_kind(known, self._period):
             self._spend_what_the_dead_held()
             self._begin_anew()
+            self._values[_LEFT] = 0  # from now on the clock is right: one that was seen too early is new
         # Else the file is new, or was of another kind of period: what is spent stays.
         self._values[_PERIOD] = number
 

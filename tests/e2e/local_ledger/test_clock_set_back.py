@@ -53,3 +53,16 @@ def test_a_days_permits_are_given_once(tmp_path: Path, days: tuple[int, ...]) ->
     clock.now = (TODAY + 40) * DAY
     assert isinstance(rates.take(600), Taken)
     asyncio.run(rates.close())
+
+
+def test_a_day_that_a_wrong_clock_has_seen_too_early_is_new_when_it_comes(tmp_path: Path) -> None:
+    clock = Clock(TODAY * DAY + 100)
+    ledger = LocalBudget(1000, Period.DAY, directory=tmp_path, clock=clock)
+    rates = DayRates(600, path=tmp_path / "firecrawl-day.ledger", clock=clock)
+    given = []
+    for step, day in enumerate((0, 3, 0, 1, 2, 3)):
+        clock.now = (TODAY + day) * DAY + 100
+        given.append((spend_all(ledger, f"call-{step}"), isinstance(rates.take(600), Taken)))
+    assert given == [(1000, True), (1000, True), (0, False), (1000, True), (1000, True), (1000, True)]
+    for each in (ledger, rates):
+        asyncio.run(each.close())
