@@ -68,6 +68,7 @@ class Budget:
         self._warned_of: float | None = _NEVER_WARNED
         self._series = BudgetSeries(meter, warn_ratio)
         self._telling = Telling(ledger)
+        self._was_unavailable = False
         self._known = ledger.state()
         self.refresh()
         _fork_guard.add(self)
@@ -142,7 +143,7 @@ class Budget:
             self._series.show(state)
             self._warn_if_due(state)
         except LedgerError as error:
-            log.warning("budget.unavailable reason=%s", error.strerror)
+            self._say_unavailable(error)
 
     def _warn_if_due(self, state: BudgetState) -> None:
         if state.spent_nano_usd < self._warn_ratio * state.limit_nano_usd:
@@ -168,13 +169,21 @@ class Budget:
 
     def _ask(self, reservation_id: str, amount: int, layer: str) -> Granted | Refused | None:
         try:
-            return self._ledger.reserve(reservation_id, amount, layer=layer, enforce=self._enforce)
+            answer = self._ledger.reserve(reservation_id, amount, layer=layer, enforce=self._enforce)
         except LedgerError as error:
-            log.warning("budget.unavailable reason=%s", error.strerror)
+            self._say_unavailable(error)
             if self._enforce:
                 return Refused(self._known, is_unavailable=True)
             self._telling.hold_later(reservation_id, amount, layer)
             return Granted()
+        self._was_unavailable = False
+        return answer
+
+    def _say_unavailable(self, error: LedgerError) -> None:
+        """Once, until it can be asked again."""
+        if not self._was_unavailable:
+            self._was_unavailable = True
+            log.warning("budget.unavailable reason=%s", error.strerror)
 
     def _amount(self, call: Call) -> int:
         usd = call.max_usd

@@ -53,6 +53,7 @@ class RateLimit:
         self._sleep = sleep
         self._sleep_async = sleep_async
         self._wall_clock = wall_clock
+        self._was_unavailable = False
         window = ledger.window.value
         self._limit = meter.gauge(metrics.PIPELINE_RATE_LIMIT_LIMIT, dependency, window)
         self._remaining = meter.gauge(metrics.PIPELINE_RATE_LIMIT_REMAINING, dependency, window)
@@ -119,7 +120,7 @@ class RateLimit:
         try:
             self._remaining.set(self._ledger.remaining())
         except LedgerError as error:
-            log.warning("rate_limit.unavailable dependency=%s reason=%s", self._dependency, error.strerror)
+            self._say_unavailable(error)
 
     def leave(self) -> None:
         """The process ends: within a minute a minute's permits are free again, and nobody would say so."""
@@ -128,10 +129,18 @@ class RateLimit:
 
     def _ask(self, permits: int) -> Taken | Wait | None:
         try:
-            return self._ledger.take(permits)
+            answer = self._ledger.take(permits)
         except LedgerError as error:
-            log.warning("rate_limit.unavailable dependency=%s reason=%s", self._dependency, error.strerror)
+            self._say_unavailable(error)
             return Wait(_SHORTEST_WAIT_SECONDS, is_unavailable=True)
+        self._was_unavailable = False
+        return answer
+
+    def _say_unavailable(self, error: LedgerError) -> None:
+        """Once, until it can be asked again."""
+        if not self._was_unavailable:
+            self._was_unavailable = True
+            log.warning("rate_limit.unavailable dependency=%s reason=%s", self._dependency, error.strerror)
 
     def _let_pass(self, taken: Taken, started: float, *, has_waited: bool) -> Pass:
         if has_waited:

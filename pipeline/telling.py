@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+import logging
 import threading
 from collections import deque
-from typing import Protocol
+from typing import Final, Protocol
 
 from pipeline.ledger.protocol import BudgetLedger, LedgerError
+
+log = logging.getLogger(__name__)
+
+_MOST_UNTOLD: Final = 20_000
+"""Some 5 MB. A ledger that can't be told of so many calls is not coming back."""
 
 
 class _Tell(Protocol):
@@ -29,7 +35,7 @@ class Telling:
 
     def hold_later(self, reservation_id: str, amount_nano_usd: int, layer: str) -> None:
         """A call is sent without asking; it is held as soon as that can be told, so that its cost counts."""
-        self._untold.append((self._hold, reservation_id, amount_nano_usd, layer))
+        self._keep(self._hold, reservation_id, amount_nano_usd, layer)
 
     def tell_the_rest(self) -> None:
         """Raises LedgerError: it still can't be told."""
@@ -57,7 +63,13 @@ class Telling:
                 pass
             else:
                 return
-        self._untold.append((tell, reservation_id, actual_nano_usd, layer))
+        self._keep(tell, reservation_id, actual_nano_usd, layer)
+
+    def _keep(self, tell: _Tell, reservation_id: str, nano_usd: int, layer: str) -> None:
+        if len(self._untold) < _MOST_UNTOLD:
+            self._untold.append((tell, reservation_id, nano_usd, layer))
+            if len(self._untold) == _MOST_UNTOLD:
+                log.warning("budget.not_all_told calls=%d; the others are in the metrics alone", _MOST_UNTOLD)
 
     def _hold(self, reservation_id: str, amount_nano_usd: int, /, *, layer: str) -> None:
         self._ledger.reserve(reservation_id, amount_nano_usd, layer=layer, enforce=False)

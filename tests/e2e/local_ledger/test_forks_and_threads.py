@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import os
 import signal
 import threading
+import tracemalloc
 import warnings
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -19,6 +21,8 @@ from pipeline.ledger import BudgetState, Granted, LedgerError, Taken, cells
 from pipeline.ledger.local_budget import LocalBudget
 from pipeline.ledger.minute_rates import MinuteRates
 from pipeline.metrics import PriceSource
+from pipeline.ratelimit import RateLimit
+from pipeline.rejections import RateLimitUnavailableError
 
 LIMIT = 1_000_000
 PATIENCE_SECONDS = 30
@@ -116,6 +120,38 @@ def test_a_child_without_a_place_in_the_file_is_refused_and_stops_nobody(
         os.close(pipe)
     for each in (ledger, rates):
         asyncio.run(each.close())
+
+
+def test_calls_that_a_ledger_never_hears_of_take_no_memory_without_end(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    ledger, meter = LocalBudget(LIMIT, directory=tmp_path), Meter()
+    dependency = Dependency("openrouter", meter=meter, paid=True, budget=Budget(ledger, meter, enforce=False))
+    asyncio.run(ledger.close())
+    caplog.set_level(logging.WARNING, logger="pipeline.telling")
+    for _ in range(11_000):
+        dependency.call_sync(lambda: "answer", max_usd=1e-6)
+    loggers = [record.name for record in caplog.records]
+    assert loggers == ["pipeline.budget", "pipeline.telling"], "one line for an outage"
+    tracemalloc.start()
+    for _ in range(1_000):
+        dependency.call_sync(lambda: "answer", max_usd=1e-6)
+    grown, _ = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    caplog.clear()
+    assert grown < 100_000
+
+
+def test_a_rate_limit_that_cannot_be_asked_says_so_once(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    rates, meter = MinuteRates(LIMIT, path=tmp_path / "openai-minute.ledger"), Meter()
+    dependency = Dependency("openai", meter=meter, rate_limit=RateLimit("openai", rates, meter))
+    asyncio.run(rates.close())
+    for _ in range(3):
+        with pytest.raises(RateLimitUnavailableError):
+            dependency.call_sync(lambda: "answer")
+    assert [record.name for record in caplog.records] == ["pipeline.ratelimit"]
 
 
 def test_a_fork_while_threads_reserve_leaves_no_lock_taken(tmp_path: Path) -> None:
