@@ -17,6 +17,11 @@ _NO_SUCH_FILE: Final = frozenset({errno.ENOENT, errno.ENOTDIR, errno.ELOOP, errn
 """Nothing, or a link or a socket: never a file of ours."""
 
 
+def concerns_one_file(error: OSError) -> bool:
+    """Whether others can be moved all the same: only its owner may (sticky bit), or its name is too long."""
+    return error.errno in {errno.EPERM, errno.EACCES, errno.ENAMETOOLONG}
+
+
 def sync_directory(directory: Path) -> None:
     """Renames and removals in it outlive a loss of power from now on."""
     fd = os.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)

@@ -16,7 +16,7 @@ from typing import Final
 
 import structlog
 
-from sidecar.spool.disk import make_directory, name_aside, sync_directory
+from sidecar.spool.disk import concerns_one_file, make_directory, name_aside, sync_directory
 from sidecar.spool.files import BadFileError, parse_name
 from sidecar.spool.foreign import ForeignFile, ForeignFiles
 from sidecar.spool.holders import Holders
@@ -71,6 +71,7 @@ class Liveness:
         # Listed after that: who is dead makes no file any more. Who has only begun has a lease by now.
         with os.scandir(self._directory) as entries:
             inodes = {entry.name: entry.inode() for entry in entries}
+        self._told &= inodes.keys()
         foreign = []
         dead = []
         device = self._directory.stat().st_dev
@@ -93,9 +94,11 @@ class Liveness:
             sync_directory(self._directory)
         self._remove_unfinished(inodes, leases)
         # Last: without its lease nobody knows whose the rest was.
-        for worker in leases.dead:
-            (self._directory / f"{worker}{LEASE_SUFFIX}").unlink(missing_ok=True)
-            self._step("remove lease")
+        for worker in leases.dead - {parse_name(name).worker for name in self._told & inodes.keys()}:
+            # One that can't be removed is only looked at again.
+            with suppress(OSError):
+                (self._directory / f"{worker}{LEASE_SUFFIX}").unlink(missing_ok=True)
+                self._step("remove lease")
         return moved
 
     def _dead_among(self, foreign: list[ForeignFile]) -> list[str]:
@@ -112,10 +115,12 @@ class Liveness:
             (self._directory / name).rename(self._directory / DEAD / name_aside(name))
         except FileNotFoundError:
             return False  # its own application has removed it
-        except PermissionError:
-            # In a directory with the sticky bit only the owner may; one such file must not stop the rest.
+        except OSError as error:
+            # One such file must not stop the rest of the upkeep.
+            if not concerns_one_file(error):
+                raise
             if name not in self._told:
-                log.warning("spool.file_not_movable", file=name, remedy="clear the sticky bit")
+                log.warning("spool.file_not_movable", file=name, problem=error.strerror)
             self._told.add(name)
             return False
         self._step("move aside")

@@ -15,7 +15,7 @@ from typing import BinaryIO, Final, NamedTuple
 
 import structlog
 
-from sidecar.spool.disk import make_directory, name_aside, sync_directory, write_file
+from sidecar.spool.disk import concerns_one_file, make_directory, name_aside, sync_directory, write_file
 from sidecar.spool.files import (
     BadFileError,
     Entry,
@@ -91,8 +91,10 @@ class Quarantine:
                     better_known.add(inode)
             except FileNotFoundError:
                 continue  # its own application has removed it
-            except PermissionError as error:
-                # As in a directory with the sticky bit; one such file must not stop the rest of the upkeep.
+            except OSError as error:
+                # One such file must not stop the rest of the upkeep.
+                if not concerns_one_file(error):
+                    raise
                 better_known.add(inode)
                 self._tell(suspect.path.name, error)
         self.better_known = frozenset(better_known)
@@ -124,7 +126,7 @@ class Quarantine:
             series_kept=len(entries),
         )
 
-    def _tell(self, name: str, error: PermissionError) -> None:
+    def _tell(self, name: str, error: OSError) -> None:
         if name not in self._told:
             log.warning("spool.file_not_movable", file=name, problem=error.strerror)
         self._told.add(name)

@@ -170,3 +170,11 @@ def test_what_is_no_metric_file_stays_where_it_is(tmp_path: Path) -> None:
     (tmp_path / "shop.db").mkdir()
     assert world.after(10 * DAY) == 0
     assert (tmp_path / "gauge_1.db").exists()
+
+
+def test_a_lease_that_cant_be_removed_does_not_stop_the_upkeep(tmp_path: Path) -> None:
+    (tmp_path / "a.lease").mkdir()
+    dead_worker(tmp_path, "b", counter(1))
+    report = Upkeep(tmp_path, foreign_max_age_seconds=1e9, look=lambda _probe, _workers: Holders()).run()
+    assert report is not None
+    assert report.merged == 1

@@ -241,3 +241,19 @@ def test_one_file_that_cant_be_set_aside_does_not_stop_the_upkeep(
     assert [entry["event"] for entry in logs] == ["spool.file_not_movable"]
     assert (tmp_path / "compacted").is_dir()
     assert sidecar.value() == 1
+
+
+def test_names_that_are_too_long_to_be_moved_do_not_stop_the_upkeep(tmp_path: Path) -> None:
+    long = "w" * 240
+    dead_worker(tmp_path, long, counter(1))
+    write(tmp_path / f"counter_{long}x.db").write_bytes(b"")
+    dead_worker(tmp_path, "w", counter(2))
+    sidecar = Sidecar(tmp_path)
+    with capture_logs() as logs:
+        sidecar.after(0)
+        assert sidecar.after(DAMAGED_FOR_SECONDS) == 0
+        assert sidecar.after(DAMAGED_FOR_SECONDS) == 0
+    assert [entry["event"] for entry in logs].count("spool.file_not_movable") == 2
+    assert [path.stem for path in tmp_path.glob("*.lease")] == [long]  # or else it would be taken for living
+    assert (tmp_path / "compacted").is_dir()
+    assert sidecar.value() == 3
