@@ -53,7 +53,8 @@ class LayerSeries:
             series = self._by_model[model] = _ModelSeries(self._meter, self._layer, self.dependency, model)
         series.cost.inc(charge.usd)
         for token_type, count in charge.tokens.items():
-            series.tokens[token_type].inc(count)
+            if count:
+                series.tokens[token_type].inc(count)
 
 
 class _ModelSeries:

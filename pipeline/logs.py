@@ -18,6 +18,8 @@ class LogFormat(StrEnum):
     JSON = "json"
 
 
+_OURS: Final = logging.getLogger("pipeline")
+_LEVELS: Final = logging.getLevelNamesMapping()
 _EVENT_WIDTH: Final = 14
 _LEVEL_WIDTH: Final = 9
 _HEAD: Final = frozenset(("timestamp", "level", "event"))
@@ -45,6 +47,15 @@ class _EventsToStandardError:
     warning = error = critical = info
 
 
+def _filter_by_level(_logger: object, name: str, event: EventDict) -> EventDict:
+    """As structlog's own, by the level that our loggers of `logging` have: a live view raises it."""
+    from structlog import DropEvent
+
+    if not _OURS.isEnabledFor(_LEVELS[name.upper()]):
+        raise DropEvent
+    return event
+
+
 def configure_logging(log_format: LogFormat = LogFormat.TEXT) -> None:
     """Our events from info on; libraries speak from warnings on, with nobody's request in them."""
     import structlog
@@ -69,9 +80,9 @@ def configure_logging(log_format: LogFormat = LogFormat.TEXT) -> None:
         )
     )
     logging.basicConfig(handlers=[handler], level=logging.WARNING, force=True)
-    logging.getLogger("pipeline").setLevel(logging.INFO)
+    _OURS.setLevel(logging.INFO)
     structlog.configure(
-        processors=[*before, *render],
+        processors=[_filter_by_level, *before, *render],
         wrapper_class=structlog.make_filtering_bound_logger(logging.INFO),
         logger_factory=lambda *_: _EventsToStandardError(),
     )

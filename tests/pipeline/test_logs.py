@@ -1,13 +1,14 @@
 from __future__ import annotations
 
 import io
+import logging
 import sys
 from typing import Any
 
 import pytest
 import structlog
 
-from pipeline.logs import _EventsToStandardError, _PlainLines
+from pipeline.logs import _EventsToStandardError, _filter_by_level, _PlainLines
 
 HEAD = {"timestamp": "17:49:01", "level": "info", "event": "job.started"}
 CONSOLE = structlog.dev.ConsoleRenderer(
@@ -55,3 +56,10 @@ def test_a_log_that_nobody_reads_stops_nobody(deaf: io.StringIO, monkeypatch: py
 def test_a_line_goes_to_what_standard_error_is_now(capsys: pytest.CaptureFixture[str]) -> None:
     _EventsToStandardError().info("line")
     assert capsys.readouterr().err == "line\n"
+
+
+def test_the_level_of_our_logger_holds_for_events(caplog: pytest.LogCaptureFixture) -> None:
+    with caplog.at_level(logging.WARNING, logger="pipeline"):
+        assert _filter_by_level(None, "warning", {"event": "told"}) == {"event": "told"}
+        with pytest.raises(structlog.DropEvent):
+            _filter_by_level(None, "info", {"event": "not told"})
