@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from datetime import timedelta
 from typing import ClassVar
 
 from pipeline.metrics import CallOutcome, Window
@@ -47,7 +48,8 @@ class BudgetExceededError(RejectedError):
         return _rebuild, (type(self), self.__dict__)
 
     def __str__(self) -> str:
-        left = "" if self.retry_after_seconds is None else f"; it resets in {self.retry_after_seconds:.0f} s"
+        wait = self.retry_after_seconds
+        left = "" if wait is None else f"; it resets in {_clock(wait)}"
         return (
             f"{self.dependency}: the call may cost {self.asked_usd:.6g} USD, and {self.spent_usd:.6g}"
             f" of the budget of {self.limit_usd:.6g} USD are spent or held{left}"
@@ -112,6 +114,11 @@ class RateLimitedError(RejectedError):
             f"{self.dependency}: its {self.limit} calls a {self.window.value} are used up;"
             f" try again in {self.retry_after_seconds:.1f} s"
         )
+
+
+def _clock(seconds: float) -> str:
+    """As days, hours, minutes and seconds: `8 days, 6:06:39`."""
+    return str(timedelta(seconds=math.ceil(seconds)))
 
 
 def _rebuild(kind: type[RejectedError], fields: dict[str, object]) -> RejectedError:

@@ -44,7 +44,7 @@ async def test_the_refusal_says_budget_spent_asked_and_when_it_resets() -> None:
         await limited.call(max_usd=0.25)
     assert str(refused.value) == (
         "openrouter: the call may cost 0.25 USD, and 0.9 of the budget of 1 USD are spent or held;"
-        " it resets in 43200 s"
+        " it resets in 12:00:00"
     )
     assert str(pickle.loads(pickle.dumps(refused.value))) == str(refused.value)
 

@@ -236,6 +236,6 @@ def test_refusals_are_picklable_and_say_when_to_come_back(refusal: Callable[[], 
 def test_a_refusal_by_the_budget_says_what_was_asked_and_what_is_left() -> None:
     assert str(out_of_money()) == (
         "openrouter: the call may cost 1 USD, and 9.5 of the budget of 10 USD are spent or held;"
-        " it resets in 3600 s"
+        " it resets in 1:00:00"
     )
     assert str(too_often()) == "openrouter: its 60 calls a minute are used up; try again in 1.5 s"
