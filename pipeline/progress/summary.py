@@ -73,7 +73,8 @@ class Summary:
         earlier = sum(not report.ran and report.outcome is not None for report in self.reports)
         done_before = f" ({earlier} of them before)" if earlier else ""
         jobs = len(self.reports) if self.expected is None else self.expected
-        return f"{jobs} job{'' if jobs == 1 else 's'}: {', '.join(parts) or 'none'}{done_before}; {self.cost_usd:.6f} USD"
+        noun = "job" if jobs == 1 else "jobs"
+        return f"{jobs} {noun}: {', '.join(parts) or 'none'}{done_before}; {self.cost_usd:.6f} USD"
 
 
 def outcome_of(report: JobReport) -> str:
