@@ -7,7 +7,8 @@ What lies where is in `layout`. Who comes from outside enters by one of three do
 - `sidecar spool` by `survey.survey`.
 
 Reading, from the directory to the families:
-    `sources` lists what counts, with `leases` (who lives) and `manifest` (what is merged already);
+    `sources` says what counts, by `listing` (what is there), `leases` (who lives) and `manifest` (what is
+    merged already);
     `followed` reads one file again and again: `content` its bytes, `columns` and `keys` what they say;
     `merge` brings many files together: `placing` by series, `gathering` by item, `rules` by gauge mode.
 

@@ -21,11 +21,9 @@ from sidecar.spool.content import (
 )
 from sidecar.spool.errors import BadFileError
 from sidecar.spool.files import FileName, MetricFile, metric_file
+from sidecar.spool.listing import CLOCK_TICK_NS
 from sidecar.spool.merge import Kind, Layout
 from sidecar.spool.rules import Row, rule_of
-
-_CLOCK_TICK_NS: Final = 50_000_000
-"""More than the kernel takes to give a later change a later time."""
 
 _TRUSTED_FOR: Final = 3
 """Readings after one that looked closely: somebody who writes over the keys does not move the values."""
@@ -64,8 +62,9 @@ class FollowedFile:
             BadFileError: it is damaged; what was read before stays, or else what stands before the damage.
             FileNotFoundError: it has gone.
         """
-        if self._fd is not None:
-            self._read(self._fd, scratch)
+        fd = self._fd
+        if fd is not None:
+            self._read(fd, scratch)
             return
         fd = open_file(path)
         try:
@@ -101,8 +100,8 @@ class FollowedFile:
 
     def _read(self, fd: int, scratch: Scratch) -> None:
         # One that was opened anew can be another file, in the place of that which was read before.
-        is_trusted = self._trusted_for > 0 and fd == self._fd
-        data = read_again(fd, scratch, self._used) if is_trusted else None
+        is_the_same = fd == self._fd
+        data = read_again(fd, scratch, self._used) if is_the_same and self._trusted_for > 0 else None
         if data is None:
             self._trusted_for = 0
             data = self._look_closely(fd, scratch)
@@ -110,7 +109,7 @@ class FollowedFile:
         else:
             self._trusted_for -= 1
         columns = self.layout.columns
-        self._values = columns.values(data)
+        self._values = columns.values(data, read_often=is_the_same)
         if self._stamped:
             self._timestamps = columns.timestamps(data)
 
@@ -133,7 +132,7 @@ class FollowedFile:
         if (
             used != self._used
             or modified_ns != self._modified_ns
-            or modified_ns > self._checked_ns - _CLOCK_TICK_NS
+            or modified_ns > self._checked_ns - CLOCK_TICK_NS
         ):
             now_ns = time.time_ns()
             self._check(fd, data, used)

@@ -32,48 +32,57 @@ class Leases:
     @classmethod
     def among(cls, directory: Path, names: Iterable[str]) -> Leases:
         """Of those of the directory's entries that are leases."""
-        held: dict[bool, set[str]] = {True: set(), False: set()}
         leases = [name for name in names if name.endswith(LEASE_SUFFIX)]
-        for name in leases:
-            held[_is_held(f"{directory}/{name}")].add(name.removesuffix(LEASE_SUFFIX))
-        if len(_kept_open) > len(leases):
-            _close_all_but(directory, leases)
-        return cls(frozenset(held[True]), frozenset(held[False]))
+        living, dead = [], []
+        with _looking:
+            kept = _kept_open.setdefault(directory, {})
+            for name in leases:
+                if _is_held(directory, name, kept):
+                    living.append(name)
+                else:
+                    dead.append(name)
+            if len(kept) > len(living):
+                _close_all_but(kept, living)
+            if not kept:
+                del _kept_open[directory]
+        return cls(_workers(living), _workers(dead))
 
 
 _MAX_KEPT_OPEN: Final = 256
-_kept_open: dict[str, int] = {}
-"""Leases that were held when they were last looked at; to open one costs more than to look at it."""
+_kept_open: dict[Path, dict[str, int]] = {}
+"""By directory, leases that were held when they were last looked at; to open one costs more than to look."""
 _looking = Lock()
 
 
-def _close_all_but(directory: Path, leases: Iterable[str]) -> None:
+def _workers(leases: Iterable[str]) -> frozenset[str]:
+    return frozenset([name[: -len(LEASE_SUFFIX)] for name in leases])
+
+
+def _close_all_but(kept: dict[str, int], leases: Iterable[str]) -> None:
     """Close what was removed while it was kept open, as by another sidecar."""
-    with _looking:
-        gone = {path for path in _kept_open if path.startswith(f"{directory}/")}
-        gone -= {f"{directory}/{name}" for name in leases}
-        for path in gone:
-            os.close(_kept_open.pop(path))
+    for name in kept.keys() - leases:
+        os.close(kept.pop(name))
 
 
-def _is_held(lease: str) -> bool:
-    with _looking:
-        fd = _kept_open.pop(lease, None)
-        if fd is None:
-            try:
-                fd = os.open(lease, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
-            except FileNotFoundError:
-                return False
-            except OSError:
-                return True  # not known to be dead: too many files are open, or it is not ours to read
+def _is_held(directory: Path, name: str, kept: dict[str, int]) -> bool:
+    fd = kept.get(name)
+    if fd is None:
         try:
-            # Shared, so that two sidecars that look at once don't take each other for the worker.
-            fcntl.flock(fd, fcntl.LOCK_SH | fcntl.LOCK_NB)
-        except BlockingIOError:
-            if len(_kept_open) < _MAX_KEPT_OPEN:
-                _kept_open[lease] = fd
+            fd = os.open(directory / name, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+        except FileNotFoundError:
+            return False
+        except OSError:
+            return True  # not known to be dead: too many files are open, or it is not ours to read
+    try:
+        # Shared, so that two sidecars that look at once don't take each other for the worker.
+        fcntl.flock(fd, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        if name not in kept:
+            if sum(map(len, _kept_open.values())) < _MAX_KEPT_OPEN:
+                kept[name] = fd
             else:
                 os.close(fd)
-            return True
-        os.close(fd)
-        return False
+        return True
+    kept.pop(name, None)
+    os.close(fd)
+    return False

@@ -6,8 +6,6 @@ has gone, it lists again: compaction has moved on in between.
 
 from __future__ import annotations
 
-import os
-from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import StrEnum
 from functools import lru_cache
@@ -17,8 +15,9 @@ from typing import Final, NamedTuple
 import structlog
 
 from sidecar.spool.files import BadFileError, FileName, parse_name
-from sidecar.spool.layout import COMPACTED, DEAD, METRICS_SUFFIX, name_of_dead
+from sidecar.spool.layout import COMPACTED, DEAD, name_of_dead
 from sidecar.spool.leases import Leases
+from sidecar.spool.listing import NOTHING, Listing, list_directory
 from sidecar.spool.manifest import Identity, Manifest, identify, read_manifest
 
 log = structlog.get_logger()
@@ -57,6 +56,8 @@ class Sources:
     leases: Leases
     manifest: Manifest
     _identity: Identity | None
+    _listings: tuple[Listing, ...] = ()
+    """Of the directory itself, of `dead/` and of the generation."""
 
     def is_still_current(self) -> bool:
         """Whether no compaction was published since: asked after all files were opened."""
@@ -74,7 +75,7 @@ def list_sources(directory: Path) -> Sources:
     """
     last = _listed.get(directory)
     try:
-        sources = _list(directory, {} if last is None else {str(file.path): file for file in last.files})
+        sources = _list(directory, last)
     except OSError as error:
         if directory not in _not_listed:
             log.warning(
@@ -90,27 +91,56 @@ def list_sources(directory: Path) -> Sources:
     return sources
 
 
-def _list(directory: Path, known: dict[str, Source]) -> Sources:
+def _list(directory: Path, last: Sources | None) -> Sources:
     identity = identify(directory)
-    manifest = _known_manifest(directory, identity) if identity else read_manifest(directory)
-    top = list(_scan(directory))
-    leases = Leases.among(directory, (name for name, _ in top))
-    dead = [
+    top = list_directory(directory, through_link=True)
+    if identity is not None:
+        manifest = _known_manifest(directory, identity)
+    else:
+        manifest = read_manifest(directory) if COMPACTED in top.names else Manifest()
+    leases = Leases.among(directory, top.leases)
+    dead = list_directory(directory / DEAD) if DEAD in top.names else NOTHING
+    compacted = NOTHING
+    if manifest.generation is not None and not (directory / COMPACTED).is_symlink():
+        compacted = list_directory(directory / COMPACTED / manifest.generation)
+    listings = (top, dead, compacted)
+    if last is not None and (last._identity, last._listings, last.leases, last.manifest) == (  # noqa: SLF001
+        identity,
+        listings,
+        leases,
+        manifest,
+    ):
+        return last
+    known = {} if last is None else {str(file.path): file for file in last.files}
+    files, misnamed = _counted(directory, listings, manifest, leases, known)
+    return Sources(directory, files, misnamed, leases, manifest, identity, listings)
+
+
+def _counted(
+    directory: Path,
+    listings: tuple[Listing, Listing, Listing],
+    manifest: Manifest,
+    leases: Leases,
+    known: dict[str, Source],
+) -> tuple[tuple[Source, ...], tuple[Path, ...]]:
+    """The files that count, and what is not named as one."""
+    top, dead, compacted = listings
+    of_dead = [
         _known_at(f"{directory}/{DEAD}/{name}", inode, known)
         or source_at(directory / DEAD, name, inode, State.DEAD)
-        for name, inode in _scan_own(directory / DEAD)
+        for name, inode in dead.metric_files
     ]
-    moved = {source.inode for source in dead if source is not None}
+    moved = {source.inode for source in of_dead if source is not None}
     files = [
         source
-        for source in dead
+        for source in of_dead
         if source is not None
         and source.path.name not in manifest.absorbed
         and not ends_with_its_worker(source.name)
     ]
     misnamed = []
-    for name, inode in top:
-        if name.endswith(METRICS_SUFFIX) and inode not in moved:
+    for name, inode in top.metric_files:
+        if inode not in moved:
             source = _known_at(f"{directory}/{name}", inode, known) or source_at(
                 directory, name, inode, State.LIVE
             )
@@ -118,9 +148,12 @@ def _list(directory: Path, known: dict[str, Source]) -> Sources:
                 misnamed.append(directory / name)
             elif source.name.worker not in leases.dead or not ends_with_its_worker(source.name):
                 files.append(source)
-    if manifest.generation is not None and not (directory / COMPACTED).is_symlink():
-        files += sources_in(directory / COMPACTED / manifest.generation, State.COMPACTED)
-    return Sources(directory, tuple(files), tuple(misnamed), leases, manifest, identity)
+    merged = (
+        source_at(directory / COMPACTED / str(manifest.generation), name, inode, State.COMPACTED)
+        for name, inode in compacted.metric_files
+    )
+    files += [source for source in merged if source is not None]
+    return tuple(files), tuple(misnamed)
 
 
 def _known_at(path: str, inode: int, known: dict[str, Source]) -> Source | None:
@@ -135,7 +168,9 @@ def sources_in(directory: Path, state: State) -> list[Source]:
     Raises:
         OSError: the directory is there and cannot be listed.
     """
-    found = (source_at(directory, name, inode, state) for name, inode in _scan_own(directory))
+    found = (
+        source_at(directory, name, inode, state) for name, inode in list_directory(directory).metric_files
+    )
     return [source for source in found if source is not None]
 
 
@@ -150,20 +185,6 @@ def source_at(directory: Path, name: str, inode: int, state: State) -> Source | 
 def ends_with_its_worker(name: FileName) -> bool:
     """Gauges that say something of a living worker, or of one by its name, end with it."""
     return name.mode == "all" or name.mode.startswith("live")
-
-
-def _scan_own(directory: Path) -> Iterator[tuple[str, int]]:
-    """Of a directory in the spool: one that is a link leads out of it, and nothing in it counts."""
-    return iter(()) if directory.is_symlink() else _scan(directory)
-
-
-def _scan(directory: Path) -> Iterator[tuple[str, int]]:
-    try:
-        with os.scandir(directory) as entries:
-            for entry in entries:
-                yield entry.name, entry.inode()
-    except (FileNotFoundError, NotADirectoryError):
-        return
 
 
 _listed: Final[dict[Path, Sources]] = {}

@@ -10,6 +10,8 @@ from structlog.testing import capture_logs
 
 from pipeline import metrics
 from pipeline.meter import Meter
+from sidecar.spool import sources as module
+from sidecar.spool.listing import Listing, list_directory
 from sidecar.spool.sources import Sources, State, list_sources
 
 NONCE = "0123456789abcdef"
@@ -60,6 +62,26 @@ def test_a_list_is_not_current_any_more_once_a_generation_is_published(tmp_path:
     assert list_sources(tmp_path).manifest.generation == "000000000002"
 
 
+@pytest.mark.parametrize("has_generation", [True, False])
+def test_a_generation_published_while_the_spool_is_listed_makes_the_list_outdated(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, has_generation: bool
+) -> None:
+    touch(tmp_path / "counter_1.db")
+    if has_generation:
+        publish(tmp_path, "000000000001")
+
+    def published_meanwhile(directory: Path, *, through_link: bool = False) -> Listing:
+        found = list_directory(directory, through_link=through_link)
+        if directory == tmp_path:
+            publish(tmp_path, "000000000002", "counter_1.db")
+        return found
+
+    with monkeypatch.context() as patch:
+        patch.setattr(module, "list_directory", published_meanwhile)
+        sources = list_sources(tmp_path)
+    assert not sources.is_still_current()
+
+
 def test_a_file_that_moves_while_it_is_listed_counts_once(tmp_path: Path) -> None:
     touch(tmp_path / "counter_1.db")
     (tmp_path / "dead").mkdir()
@@ -105,6 +127,7 @@ def test_a_spool_that_cant_be_listed_just_now_is_as_it_was(
 ) -> None:
     touch(tmp_path / "counter_1.db")
     before = list_sources(tmp_path)
+    (tmp_path / "other").mkdir()
 
     def too_many_open_files(*_: object) -> None:
         raise OSError(24, "Too many open files")
