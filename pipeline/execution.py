@@ -14,6 +14,7 @@ from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
+from pipeline.garbage import collect_seldom
 from pipeline.jobs import JobList, SourceError, UsageError, find_sources, read_job
 from pipeline.jobs.files import STANDARD_INPUT, read_standard_input
 from pipeline.progress import Summary, progress
@@ -94,6 +95,7 @@ class Execution:
     async def _rounds(self) -> int:
         """Run the jobs once, or again and again; the providers and what they have learnt stay."""
         async with self._open_runner() as runner:
+            collect_seldom()
             while True:
                 succeeded = await self._round(runner)
                 if self._options.every_seconds is None:

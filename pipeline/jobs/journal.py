@@ -50,13 +50,20 @@ class Journals:
         if self._directory is None:
             return Journal(None, b"")
         try:
-            self._directory.mkdir(mode=0o700, exist_ok=True)
-            journal = Journal.open(self._directory / f"{job_id}.jsonl")
+            journal = self._open(self._directory / f"{job_id}.jsonl")
         except OSError as error:
             raise JobError(f"its journal in {DIRECTORY} cannot be opened: {error.strerror}") from None
         if self._again and journal.outcome in DONE:
             journal.clear()
         return journal
+
+    @staticmethod
+    def _open(path: Path) -> Journal:
+        try:
+            return Journal.open(path)
+        except FileNotFoundError:  # once in an output directory
+            path.parent.mkdir(mode=0o700, exist_ok=True)
+            return Journal.open(path)
 
 
 class Journal:
