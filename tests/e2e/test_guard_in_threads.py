@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import functools
 import sys
 import threading
 from collections.abc import Iterator
@@ -87,3 +88,25 @@ def test_a_nested_call_joins_the_one_of_its_own_task_alone() -> None:
     outer_calls = THREADS * CALLS_OF_A_THREAD * 2
     assert counted.calls() == {"success": 2 * outer_calls}
     assert counted.judged() == {"success": outer_calls}
+
+
+@pytest.mark.usefixtures("restless")
+def test_blocking_calls_are_not_lost_and_the_breaker_agrees() -> None:
+    counted = Counted(failure_threshold=3, recovery_timeout_seconds=0)
+
+    def fail_sometimes(number: int) -> int:
+        if number % 5 == 0:
+            raise ConnectionError
+        return number
+
+    def work(number: int) -> None:
+        for turn in range(CALLS_OF_A_THREAD):
+            with contextlib.suppress(ConnectionError, BreakerOpenError):
+                counted.dependency.call_sync(functools.partial(fail_sometimes, number + turn))
+
+    in_threads(work)
+    calls, judged = counted.calls(), counted.judged()
+    assert sum(calls.values()) == sum(judged.values()) == THREADS * CALLS_OF_A_THREAD
+    assert calls.get("rejected_breaker", 0) == judged.get("rejected", 0)
+    sent = counted.value("pipeline_call_duration_seconds_count", layer="none")
+    assert sent == calls["success"] + calls["error"]

@@ -2,9 +2,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import functools
-import sys
-import threading
 from typing import Any, NoReturn
 
 import pytest
@@ -239,38 +236,6 @@ async def test_a_rate_of_failures_opens_the_breaker_though_few_come_in_a_row() -
         with contextlib.suppress(ConnectionError):
             await counted.dependency.call(send)
     assert counted.value("circuit_breaker_state", state="open") == 1
-
-
-def test_threads_lose_no_call_and_the_breaker_agrees() -> None:
-    counted = Counted(failure_threshold=3, recovery_timeout_seconds=0)
-    calls_of_a_thread = 200
-
-    def work(number: int) -> None:
-        for turn in range(calls_of_a_thread):
-            with contextlib.suppress(ConnectionError, BreakerOpenError):
-                counted.dependency.call_sync(functools.partial(fail_sometimes, number + turn))
-
-    before = sys.getswitchinterval()
-    sys.setswitchinterval(1e-6)
-    try:
-        threads = [threading.Thread(target=work, args=(number,)) for number in range(16)]
-        for thread in threads:
-            thread.start()
-        for thread in threads:
-            thread.join()
-    finally:
-        sys.setswitchinterval(before)
-    calls, judged = counted.calls(), counted.judged()
-    assert sum(calls.values()) == sum(judged.values()) == 16 * calls_of_a_thread
-    assert calls.get("rejected_breaker", 0) == judged.get("rejected", 0)
-    sent = counted.value("pipeline_call_duration_seconds_count", layer="none")
-    assert sent == calls["success"] + calls["error"]
-
-
-def fail_sometimes(number: int) -> int:
-    if number % 5 == 0:
-        raise ConnectionError
-    return number
 
 
 @pytest.mark.parametrize("usd", [float("nan"), float("inf"), -1.0])
