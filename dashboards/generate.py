@@ -13,6 +13,7 @@ from dashboards.alerts import GROUPS
 from dashboards.budget_and_limits import BUDGET_AND_LIMITS
 from dashboards.calls_and_breakers import CALLS_AND_BREAKERS
 from dashboards.dependencies import DEPENDENCIES
+from dashboards.kubernetes import KUSTOMIZATION, PROMETHEUS_RULE, kustomization_yaml, prometheus_rule_yaml
 from dashboards.mend import mended
 from dashboards.overview import OVERVIEW
 from dashboards.pipeline import PIPELINE
@@ -32,7 +33,12 @@ def generated(runbooks_url: str = RUNBOOKS) -> dict[str, str]:
     Raises:
         ValueError: a dashboard has a defect; tells every one.
     """
-    files = {RULES: rules_yaml(GROUPS, runbooks_url=runbooks_url)}
+    rules = rules_yaml(GROUPS, runbooks_url=runbooks_url)
+    files = {
+        RULES: rules,
+        PROMETHEUS_RULE: prometheus_rule_yaml(rules),
+        KUSTOMIZATION: kustomization_yaml(dashboard.uid for dashboard in DASHBOARDS),
+    }
     wrong = []
     for dashboard in DASHBOARDS:
         content = mended(dashboard)

@@ -15,6 +15,7 @@ from tests.deploy.image import ROOT, dockerfile
 
 DEPLOY = ROOT / "deploy"
 KUBERNETES = DEPLOY / "kubernetes"
+GENERATED = ROOT / "dashboards" / "generated"
 STAND_IN_SECRETS = DEPLOY / "stand-in-secrets"
 OURS = re.compile(r"pipeline-(sidecar|worker):")
 
@@ -66,7 +67,7 @@ def manifests() -> dict[str, Any]:
     """By kind; there is one of each."""
     documents: list[dict[str, Any]] = [
         document
-        for path in sorted(KUBERNETES.glob("*.yml"))
+        for path in (*sorted(KUBERNETES.glob("*.yml")), GENERATED / "prometheusrule.yml")
         for document in yaml.safe_load_all(path.read_text())
     ]
     found = {document["kind"]: document for document in documents}

@@ -55,7 +55,18 @@ def test_the_job_has_the_name_that_the_rules_know(name: str) -> None:
 
 def test_the_operators_job_has_it_too() -> None:
     (endpoint,) = manifests()["PodMonitor"]["spec"]["podMetricsEndpoints"]
-    assert endpoint["relabelings"] == [{"targetLabel": "job", "replacement": SIDECAR_JOB}]
+    assert endpoint["relabelings"][0] == {"targetLabel": "job", "replacement": SIDECAR_JOB}
+
+
+def test_the_operator_names_a_sidecar_by_its_pod_as_the_members_of_the_shards_are_named() -> None:
+    """By its address each new pod would be another sidecar, and the old one never come back."""
+    (endpoint,) = manifests()["PodMonitor"]["spec"]["podMetricsEndpoints"]
+    assert endpoint["relabelings"][1:] == [
+        {"sourceLabels": ["__meta_kubernetes_pod_name"], "targetLabel": "instance"}
+    ]
+    (sidecar,) = manifests()["StatefulSet"]["spec"]["template"]["spec"]["initContainers"]
+    (name,) = [each["valueFrom"] for each in sidecar["env"] if each["name"] == "SIDECAR_NAME"]
+    assert name == {"fieldRef": {"fieldPath": "metadata.name"}}
 
 
 def test_prometheus_scrapes_and_tells_services_of_the_stack() -> None:

@@ -1,17 +1,19 @@
 #!/usr/bin/env bash
 # Installs the servers that the end-to-end tests talk to, on Debian or Ubuntu.
 #
-#   tests/e2e/install-servers.sh [prometheus|alertmanager|victoriametrics|chromium|compose|ferretdb]...
+#   tests/e2e/install-servers.sh [prometheus|alertmanager|victoriametrics|chromium|compose|kustomize|ferretdb]...
 #
 # Without arguments: all of them. What is there already is left alone. Exit status 1 if any is missing at the end.
 set -euo pipefail
 
-readonly SERVERS=(prometheus alertmanager victoriametrics chromium compose ferretdb)
+readonly SERVERS=(prometheus alertmanager victoriametrics chromium compose kustomize ferretdb)
 
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 readonly here
 readonly ferretdb="$here/../../.servers/bin/ferretdb"
 readonly compose="$here/../../.servers/bin/compose-config"
+readonly kustomize="$here/../../.servers/bin/kustomize"
+readonly kustomize_version=v5.7.1
 
 package_lists_are_fresh=false
 
@@ -119,6 +121,21 @@ install_compose() {
     say "compose: ok"
 }
 
+install_kustomize() { # kubectl has it in itself
+    local log="$scratch/kustomize.log"
+    if ! on_path kubectl kustomize && [ ! -x "$kustomize" ]; then
+        on_path go || { missing kustomize "it is built with Go 1.24 or later, and there is no go here"; return; }
+        say "kustomize: building with $(go env GOVERSION), a few seconds"
+        if ! CGO_ENABLED=0 GOBIN=$(dirname "$kustomize") \
+            go install "sigs.k8s.io/kustomize/kustomize/v5@$kustomize_version" >"$log" 2>&1
+        then
+            missing kustomize "its build failed: $(tail -n 1 "$log")"
+            return
+        fi
+    fi
+    say "kustomize: ok"
+}
+
 status=0
 scratch=$(mktemp -d)
 trap 'rm -rf "$scratch"' EXIT
@@ -130,6 +147,7 @@ for server in "$@"; do
         victoriametrics) install_victoriametrics || status=1 ;;
         chromium) install_chromium || status=1 ;;
         compose) install_compose || status=1 ;;
+        kustomize) install_kustomize || status=1 ;;
         ferretdb) install_ferretdb || status=1 ;;
         *)
             say "unknown server: $server; known are: ${SERVERS[*]}" >&2

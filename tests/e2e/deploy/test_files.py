@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import json
 import os
+import re
+import shutil
 import subprocess
 from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 
-from tests.deploy.stack import compose
+from tests.deploy.stack import GENERATED, KUBERNETES, compose, manifests
 from tests.e2e.conftest import Program
 from tests.e2e.servers.process import REPOSITORY
 
@@ -89,3 +92,45 @@ def test_prometheus_takes_its_configurations(
 def test_alertmanager_takes_its_configuration(program: Program) -> None:
     check = run(program("amtool"), "check-config", "deploy/alertmanager/alertmanager.yml")
     assert check.returncode == 0, check.stderr
+
+
+def built(program: Program, folder: Path) -> list[dict[str, Any]]:
+    """What `kubectl apply -k` would send."""
+    kustomize = program("kubectl", "kustomize")
+    verb = "kustomize" if Path(kustomize).name == "kubectl" else "build"
+    done = run(kustomize, verb, str(folder))
+    assert done.returncode == 0, done.stderr
+    return list(yaml.safe_load_all(done.stdout))
+
+
+def test_kustomize_makes_objects_of_every_manifest_and_dashboard(program: Program) -> None:
+    objects = built(program, KUBERNETES)
+    assert {each["kind"] for each in objects} == manifests().keys()
+    assert {each["metadata"].get("namespace", "pipeline") for each in objects} == {"pipeline"}
+    (rules,) = [each for each in objects if each["kind"] == "PrometheusRule"]
+    assert rules["spec"] == manifests()["PrometheusRule"]["spec"]
+    dashboards = {
+        name: json.loads(text)
+        for each in objects
+        if each["metadata"].get("labels", {}).get("grafana_dashboard") == "1"
+        for name, text in each["data"].items()
+    }
+    assert dashboards == {path.name: json.loads(path.read_text()) for path in GENERATED.glob("*.json")}
+
+
+def test_the_kustomization_of_the_document_has_what_the_operator_selects_and_other_images(
+    program: Program, tmp_path: Path
+) -> None:
+    document = (REPOSITORY / "docs" / "deploy.md").read_text()
+    (shown,) = re.findall(r"```yaml\n(.*?)```", document, re.DOTALL)
+    (tmp_path / "kustomization.yaml").write_text(shown)
+    for folder in (KUBERNETES, GENERATED):
+        shutil.copytree(folder, tmp_path / "pipeline" / folder.relative_to(REPOSITORY))
+    objects = {each["kind"]: each for each in built(program, tmp_path)}
+    for kind in ("PodMonitor", "PrometheusRule"):
+        assert objects[kind]["metadata"]["labels"]["release"] == "kube-prometheus-stack"
+    assert objects["PodMonitor"]["spec"] == manifests()["PodMonitor"]["spec"]
+    pod = objects["StatefulSet"]["spec"]["template"]
+    assert pod["metadata"] == manifests()["StatefulSet"]["spec"]["template"]["metadata"]
+    images = [each["image"] for each in (*pod["spec"]["initContainers"], *pod["spec"]["containers"])]
+    assert all(image.startswith("registry.example.net/pipeline-") for image in images)
