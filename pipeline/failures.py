@@ -32,9 +32,10 @@ PROGRAMMING_ERRORS: Final = (
     ArithmeticError,
     SyntaxError,
     MemoryError,
+    UnicodeEncodeError,
 )
 """Mistakes on our side of the wire. Not among them: ValueError and LookupError, which is what reading an
-answer that is not as promised raises."""
+answer that is not as promised raises; but what cannot be encoded is a request."""
 
 COUNTED_CLIENT_STATUSES: Final = frozenset({408, 429})
 """Of 400 to 499: the provider is too slow or too busy. The others say that the request was wrong."""
@@ -123,4 +124,5 @@ def _is_providers(error: BaseException, client_statuses: frozenset[int]) -> bool
     if isinstance(error, asyncio.CancelledError) or not isinstance(error, Exception) or says_nothing(error):
         return False
     status = status_of(error)
-    return status is None or status >= 500 or status in client_statuses
+    # An error below 400 says that what came is no answer: a page, or a stream that ends in an error.
+    return status is None or status < 400 or status >= 500 or status in client_statuses

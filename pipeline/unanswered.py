@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from itertools import islice
 from typing import TYPE_CHECKING, Final
 
-from pipeline.failures import status_of
+from pipeline.failures import says_nothing, status_of
 from pipeline.metrics import OTHER_MODEL, CallOutcome, PriceSource
 from pipeline.prices import CEILING_USD_PER_CALL, Charge
 
@@ -61,7 +61,9 @@ def _with_causes(error: BaseException | None) -> Iterator[BaseException]:
 
 def _is_an_answer(error: BaseException) -> bool:
     status = status_of(error)
-    return isinstance(error, ValueError | LookupError) if status is None else 200 <= status < 300
+    if status is None:
+        return isinstance(error, ValueError | LookupError) and not says_nothing(error)
+    return 200 <= status < 300
 
 
 def _is_broken_off(error: BaseException) -> bool:

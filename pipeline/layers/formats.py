@@ -9,7 +9,7 @@ from html import unescape
 from typing import Any, Final
 
 from pipeline.html_blocks import HEADINGS, parse_html
-from pipeline.layers.lines import one_line
+from pipeline.layers.lines import one_line, whole_characters
 from pipeline.layers.posting import MAX_TITLE_CHARS, IntakeError, Posting, parse_posting
 
 MAX_HTML_CHARS: Final = 300_000
@@ -129,8 +129,7 @@ def _text(document: Mapping[str, Any], keys: tuple[str, ...]) -> str | None:
         if isinstance(value, Mapping):
             value = value.get("name")
         if isinstance(value, str) and value.strip():
-            # "\\ud800" is JSON, but half a character.
-            return value.encode("utf-8", "replace").decode()
+            return whole_characters(value)
     return None
 
 

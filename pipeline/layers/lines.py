@@ -9,6 +9,11 @@ from pydantic import AfterValidator, StringConstraints
 UNKNOWN_LINE: Final = "unknown"
 
 
+def whole_characters(text: str) -> str:
+    """With a question mark for each half of a character: JSON may hold one, and nothing that is sent can."""
+    return text.encode("utf-8", "replace").decode()
+
+
 def one_line(text: str) -> str:
     """Without line breaks and characters that steer a terminal."""
     spaced = "".join(character if character.isprintable() else " " for character in text)

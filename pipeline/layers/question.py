@@ -17,6 +17,7 @@ from pydantic import BaseModel, ValidationError
 from pipeline.breaker import BreakerOpenError
 from pipeline.fallbacks import Answer, CachedResponses, Fallback, first_of, placeholder
 from pipeline.jobs import Job, JobError
+from pipeline.layers.lines import whole_characters
 from pipeline.layers.paid import paid_once
 from pipeline.metrics import FallbackKind
 from pipeline.providers.language_model import Message
@@ -98,7 +99,7 @@ class Question(Generic[A]):
             answer = self._parse(given.value, check)
         except AnswerError as problems:
             conversation += [
-                Message("assistant", given.value[:_MAX_REPEATED_ANSWER_CHARS].strip() or "(no text)"),
+                Message("assistant", _repeated(given.value)),
                 Message("user", _REPAIR.substitute(problems=problems)),
             ]
             given = await self._ask_once(job, workplace, conversation, key)
@@ -122,7 +123,7 @@ class Question(Generic[A]):
         return re.compile(rf"<(?=\s{{0,9}}/?\s{{0,9}}(?:{'|'.join(self.data)}))", re.IGNORECASE)
 
     def _tame(self, text: str) -> str:
-        return self._tag.sub("‹", text[:MAX_DATA_CHARS].strip())
+        return self._tag.sub("‹", whole_characters(text[:MAX_DATA_CHARS]).strip())
 
     async def _ask_once(
         self, job: Job, workplace: Workplace, conversation: Sequence[Message], key: str
@@ -194,6 +195,10 @@ class _UnlessRefused:
 
     def learn(self, value: object) -> None:
         pass
+
+
+def _repeated(answer: str) -> str:
+    return whole_characters(answer[:_MAX_REPEATED_ANSWER_CHARS]).strip() or "(no text)"
 
 
 def _whole(conversation: Sequence[Message]) -> str:

@@ -10,7 +10,7 @@ from pydantic import BaseModel, ConfigDict, StringConstraints, TypeAdapter
 
 from pipeline.fallbacks import Answer, Fallback
 from pipeline.jobs import Job
-from pipeline.layers.lines import one_line
+from pipeline.layers.lines import one_line, whole_characters
 from pipeline.layers.paid import paid_once
 from pipeline.rejections import BudgetExceededError, BudgetUnavailableError
 
@@ -59,9 +59,12 @@ async def search(
 
 async def read(job: Job, firecrawl: FireCrawl, url: str, *, fallback: Fallback[F]) -> Answer[str | F]:
     """The page as Markdown; the beginning, where it is long."""
-    return await paid_once(
-        job, json.dumps(["read", url]), lambda: firecrawl.scrape(url, fallback=_UnlessBroke(fallback))
-    )
+
+    async def ask() -> Answer[str | F]:
+        answer = await firecrawl.scrape(url, fallback=_UnlessBroke(fallback))
+        return Answer(whole_characters(cast("str", answer.value))) if answer.is_real else answer
+
+    return await paid_once(job, json.dumps(["read", url]), ask)
 
 
 class _UnlessBroke(Generic[F]):

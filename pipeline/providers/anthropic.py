@@ -80,6 +80,8 @@ class Anthropic:
         except anthropic.APIConnectionError as error:
             cause = error.__cause__
             raise ProviderError(name, f"no connection ({type(cause or error).__name__})") from None
+        except UnicodeEncodeError:
+            raise  # of our own request, which was not sent
         except (anthropic.AnthropicError, ValueError) as error:
             raise ProviderError(name, f"the answer cannot be read ({type(error).__name__})") from None
         if not isinstance(completion, Completion) or not _is_answer(completion):

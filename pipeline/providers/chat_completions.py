@@ -85,6 +85,8 @@ class ChatCompletions:
         except openai.APIConnectionError as error:
             cause = error.__cause__
             raise ProviderError(name, f"no connection ({type(cause or error).__name__})") from None
+        except UnicodeEncodeError:
+            raise  # of our own request, which was not sent
         except (openai.OpenAIError, ValueError) as error:
             raise ProviderError(name, f"the answer cannot be read ({type(error).__name__})") from None
         # The SDK hands over whatever came with status 200: OpenRouter reports some failures of the

@@ -137,6 +137,8 @@ async def _answered_with_body(send: Callable[[], Awaitable[T]]) -> _Priced[T]:
         raise ProviderError(NAME, f"status {status}", status, headers) from None
     except httpx.HTTPError as error:
         raise ProviderError(NAME, f"no connection ({type(error).__name__})") from None
+    except UnicodeEncodeError:
+        raise  # of our own request, which was not sent
     except Exception as error:  # noqa: BLE001  (the SDK takes any answer for one of the right shape)
         raise ProviderError(NAME, f"the answer cannot be read ({type(error).__name__})") from None
     finally:

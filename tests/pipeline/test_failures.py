@@ -42,6 +42,8 @@ class APITimeoutError(Exception):
 @pytest.mark.parametrize(
     ("status", "counts", "retried", "replaced"),
     [
+        (200, True, True, True),  # a page, or a stream that ends in an error
+        (302, True, True, True),
         (400, False, False, False),
         (401, False, False, False),
         (402, False, False, True),
@@ -72,7 +74,16 @@ def test_no_answer_and_a_broken_one_count(error: Exception) -> None:
     assert is_replaceable(error)
 
 
-@pytest.mark.parametrize("error", [TypeError(), AttributeError(), NameError(), ZeroDivisionError()])
+@pytest.mark.parametrize(
+    "error",
+    [
+        TypeError(),
+        AttributeError(),
+        NameError(),
+        ZeroDivisionError(),
+        UnicodeEncodeError("utf-8", "\ud83d", 0, 1, "half a character"),
+    ],
+)
 def test_programming_errors_say_nothing_of_the_provider(error: Exception) -> None:
     assert not counts_against_provider(error)
     assert not is_worth_a_retry(error)

@@ -105,6 +105,12 @@ async def test_invalid_answer_is_asked_for_once_more_with_the_problem(bad: str, 
         assert problem in message(model, 1)
 
 
+async def test_half_a_character_in_a_bad_answer_does_not_keep_it_from_being_shown_again() -> None:
+    async with asked("I am sorry \ud83d", json.dumps(GOOD)) as (found, model):
+        assert found.risks == ("g",)
+        assert message(model, 1, 1) == "I am sorry ?"
+
+
 async def test_answer_that_is_invalid_twice_fails_the_job_without_quoting_it() -> None:
     with pytest.raises(JobError) as raised:
         async with asked("I am SORRY", json.dumps(GOOD | {"risks": ["SORRY" * 1_000]})):

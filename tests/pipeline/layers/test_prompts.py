@@ -49,6 +49,14 @@ def test_no_data_can_open_or_close_a_tag(question: Question[Any]) -> None:
 
 
 @each_question
+def test_half_a_character_in_the_data_does_not_keep_the_prompt_from_being_sent(
+    question: Question[Any],
+) -> None:
+    prompt = question.prompt(dict.fromkeys(question.data, "Thumbs up \ud83d"))
+    assert prompt.encode().count(b"Thumbs up ?") == len(question.data)
+
+
+@each_question
 def test_endless_data_is_cut(question: Question[Any]) -> None:
     prompt = question.prompt(dict.fromkeys(question.data, "x" * 10 * MAX_DATA_CHARS))
     assert len(prompt) < len(question.data) * (MAX_DATA_CHARS + 100) + 6_000
