@@ -60,9 +60,9 @@ class Providers:
 def _firecrawl(settings: Settings, meter: Meter, limits: Limits | None) -> FireCrawl | None:
     if settings.firecrawl is None:
         return None
-    from pipeline.providers.firecrawl import NAME, FireCrawl
+    from pipeline.providers.firecrawl import NAME, FireCrawl, falls_back_on
 
-    dependency = guarded(NAME, meter, limits, paid=True, retries=RETRIES)
+    dependency = guarded(NAME, meter, limits, paid=True, retries=RETRIES, falls_back_on=falls_back_on)
     return FireCrawl(settings.firecrawl, dependency, settings.prices)
 
 

@@ -11,8 +11,10 @@ from typing import Any, Final, Generic, TypeVar
 import httpx
 from firecrawl import FirecrawlError
 from firecrawl.v2 import AsyncFirecrawlClient
+from firecrawl.v2.types import Document
 
 from pipeline.dependency import Dependency
+from pipeline.failures import is_replaceable
 from pipeline.fallbacks import Answer, Fallback
 from pipeline.instrument.credits import price_credits
 from pipeline.prices import CEILING_USD_PER_CREDIT, Prices
@@ -35,6 +37,9 @@ _CREDITS_PER_TEN_RESULTS: Final = 2
 _MOST_CREDITS_PER_PAGE: Final = 5
 """A page that the plain way does not reach is fetched in a dearer one."""
 
+_NOT_THE_PAGES: Final = frozenset({401, 402, 408, 409, 425, 429})
+"""A key, credits, a limit: of 400 to 499, what is no word about the page."""
+
 
 @dataclass(frozen=True, slots=True)
 class SearchResult:
@@ -51,6 +56,15 @@ class _Priced(Generic[T]):
 
     value: T
     body: Mapping[str, Any]
+
+
+class PageRefusedError(ProviderError):
+    """FireCrawl is well, but does not read this page: it is gone, or of a site that it leaves alone."""
+
+
+def falls_back_on(error: BaseException) -> bool:
+    """As any dependency, and where a page is refused: that is the page's fault."""
+    return isinstance(error, PageRefusedError) or is_replaceable(error)
 
 
 class FireCrawl:
@@ -89,12 +103,14 @@ class FireCrawl:
     async def scrape(self, url: str, *, fallback: Fallback[F]) -> Answer[str | F]:
         """The page as Markdown, its first `MAX_PAGE_CHARS` characters; empty where it has no text.
 
+        The fallback stands in for a page that FireCrawl refuses, too.
+
         Raises:
             As `search`.
         """
 
         async def send() -> str:
-            page = await self._client.scrape(url, formats=["markdown"], auto_resume=False)
+            page = await self._scrape(url)
             markdown = page.markdown
             return markdown[:MAX_PAGE_CHARS] if isinstance(markdown, str) else ""
 
@@ -102,6 +118,15 @@ class FireCrawl:
 
     async def close(self) -> None:
         await self._client.async_http_client.close()
+
+    async def _scrape(self, url: str) -> Document:
+        try:
+            return await self._client.scrape(url, formats=["markdown"], auto_resume=False)
+        except FirecrawlError as error:
+            status = error.status_code
+            if status is None or not 400 <= status < 500 or status in _NOT_THE_PAGES:
+                raise
+            raise PageRefusedError(NAME, f"status {status}", status) from None
 
     async def _call(
         self, send: Callable[[], Awaitable[T]], fallback: Fallback[F], *, operation: str, credits_at_most: int
@@ -135,6 +160,8 @@ async def _answered_with_body(send: Callable[[], Awaitable[T]]) -> _Priced[T]:
             raise ProviderError(NAME, "the answer says that it failed") from None
         headers = getattr(error.response, "headers", None)
         raise ProviderError(NAME, f"status {status}", status, headers) from None
+    except PageRefusedError:
+        raise
     except httpx.HTTPError as error:
         raise ProviderError(NAME, f"no connection ({type(error).__name__})") from None
     except UnicodeEncodeError:

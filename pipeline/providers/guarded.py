@@ -6,6 +6,7 @@ from collections.abc import Callable, Coroutine
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from pipeline.dependency import Dependency
+from pipeline.failures import ErrorTest, is_replaceable
 from pipeline.meter import Meter
 from pipeline.providers.error import ProviderError
 from pipeline.retries import Retries
@@ -20,7 +21,13 @@ RETRIES: Final = Retries(attempts=3, first_wait_seconds=0.25, max_wait_seconds=4
 
 
 def guarded(
-    name: str, meter: Meter, limits: Limits | None, *, paid: bool = False, retries: Retries | None = None
+    name: str,
+    meter: Meter,
+    limits: Limits | None,
+    *,
+    paid: bool = False,
+    retries: Retries | None = None,
+    falls_back_on: ErrorTest = is_replaceable,
 ) -> Dependency:
     """A dependency with its limits; its series exist from now on."""
     return Dependency(
@@ -30,6 +37,7 @@ def guarded(
         budget=None if limits is None or not paid else limits.budget,
         rate_limit=None if limits is None else limits.rate_limit(name),
         retries=retries,
+        falls_back_on=falls_back_on,
     )
 
 

@@ -116,6 +116,21 @@ async def test_a_wrong_key_is_no_outage_that_a_fallback_could_hide() -> None:
             await firecrawl_of(providers).search("x", limit=3, fallback=placeholder(None))
 
 
+@pytest.mark.parametrize(("status", "stands_in"), [(403, True), (404, True), (401, False), (409, True)])
+async def test_a_fallback_stands_in_for_a_page_that_is_refused_but_hides_no_wrong_key(
+    status: int, *, stands_in: bool
+) -> None:
+    reply = Scripted(answer('{"success": false, "error": "BODY"}', status=status))
+    async with serving("/v2/scrape", reply) as url, providers_at(firecrawl=url) as providers:
+        scrape = firecrawl_of(providers).scrape("https://a.example", fallback=placeholder(""))
+        if stands_in:
+            read = await scrape
+            assert (read.value, str(read.error)) == ("", f"firecrawl: status {status}")
+        else:
+            with pytest.raises(ProviderError, match=f"status {status}"):
+                await scrape
+
+
 async def test_nobody_there_is_no_connection() -> None:
     with pytest.raises(ProviderError, match="no connection"):
         await search(NOBODY)
