@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
+from contextlib import closing
 from typing import Any, Protocol
 
 import pytest
 
 from pipeline.ledger.mongodb import Connection, SharedBudget, UnavailableError
 from pipeline.ledger.mongodb.budget_document import MAX_HOLDS
+from pipeline.ledger.mongodb.budget_store import BudgetStore, Outcome
+from pipeline.ledger.mongodb.hold import Hold
 from pipeline.ledger.protocol import BudgetState, Granted, Period, Refused
 from tests.e2e.conftest import Connect
 from tests.e2e.ledger.clock import NOON, MovedClock
@@ -96,6 +99,34 @@ async def test_a_call_holds_is_refused_or_settled(join: Join, read: Read) -> Non
     assert (document["spent"], document["remaining"]) == (301, 699)
     assert document["days"] == {"2026-11-22": {"intake": 300, "publish": 1}}
     assert document["holds"] == {}
+
+
+async def test_a_hold_is_filled_up_with_what_remains_and_no_more(
+    mongodb: MongoServer, read: Read, clock: MovedClock
+) -> None:
+    with closing(Connection(mongodb.uri, timeout_seconds=20, clock=clock)) as connection:
+        store = BudgetStore(connection, Period.DAY, LIMIT)
+        hold = Hold("lease", store.document_id(clock.now()), "intake")
+
+        async def ask_for(extra: int, *, if_remains: bool = True) -> Outcome:
+            hold.tell(
+                extra,
+                owner=connection.owner,
+                day="2026-11-22",
+                lease_ends_at=int((clock.now() + 60) * 1000),
+                if_remains=if_remains,
+                closes=False,
+            )
+            return await asyncio.wrap_future(connection.submit(store.tell(hold)))
+
+        await asyncio.wrap_future(connection.submit(store.open_period(hold.document_id)))
+        assert await ask_for(LIMIT + 1) is Outcome.NOT_ENOUGH
+        assert await ask_for(600) is Outcome.MADE
+        assert await ask_for(401) is Outcome.NOT_ENOUGH
+        assert (await read())["remaining"] == 400
+        assert await ask_for(400) is Outcome.MADE
+        assert await ask_for(1, if_remains=False) is Outcome.MADE
+        assert (await read())["remaining"] == -1
 
 
 @pytest.mark.parametrize("most_leased", [0, 100])
