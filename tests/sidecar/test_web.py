@@ -1,17 +1,22 @@
 from __future__ import annotations
 
+import asyncio
+import threading
+import zlib
 from pathlib import Path
 from typing import Any
 
 import pytest
 from aiohttp import web
 
+from sidecar.dependency_series import DependencyCollector
 from sidecar.documents import Documents
-from sidecar.exposition import from_text
+from sidecar.exposition import Renderer, from_text
 from sidecar.probes import HttpOptions, ProbeResult, Reason
 from sidecar.redaction import Redactor
 from sidecar.registry import Registry
 from sidecar.scheduler import Scheduler
+from sidecar.spool.reader import SpoolReader
 from sidecar.state import StateMachine
 from sidecar.web import Routes
 
@@ -134,3 +139,28 @@ async def test_a_head_request_collects_nothing(
     assert (answer.status, await answer.read()) == (200, b"")
     assert answer.headers["Content-Type"] == "text/plain; version=0.0.4; charset=utf-8"
     assert "Content-Length" not in answer.headers
+
+
+@pytest.mark.parametrize(
+    ("owner", "work"),
+    [(DependencyCollector, "collect"), (SpoolReader, "read"), (Renderer, "render"), (zlib, "compress")],
+)
+async def test_while_a_scrape_is_collected_written_or_compressed_the_sidecar_answers(
+    client: Any, monkeypatch: pytest.MonkeyPatch, owner: object, work: str
+) -> None:
+    began, go_on = threading.Event(), threading.Event()
+    in_time: list[bool] = []
+    at_once = getattr(owner, work)
+
+    def held(*arguments: Any, **options: Any) -> Any:
+        began.set()
+        in_time.append(go_on.wait(5))
+        return at_once(*arguments, **options)
+
+    monkeypatch.setattr(owner, work, held)
+    scrape = asyncio.create_task(client.get("/metrics", headers={"Accept-Encoding": "gzip"}))
+    assert await asyncio.to_thread(began.wait, 5)
+    assert (await client.get("/healthz")).status == 200
+    go_on.set()
+    assert "sidecar_build_info" in await (await scrape).text()
+    assert in_time == [True]
