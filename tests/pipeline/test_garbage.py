@@ -6,6 +6,7 @@ from collections.abc import Iterator
 import pytest
 
 from pipeline.garbage import OBJECTS_BETWEEN, collect_seldom
+from tests.collected import collections_during
 
 
 class InACycle:
@@ -20,25 +21,15 @@ def as_before() -> Iterator[None]:
     gc.set_threshold(*threshold)
 
 
-def collections_while_making(objects: int) -> int:
-    phases: list[str] = []
-
-    def note(phase: str, _info: dict[str, int]) -> None:
-        phases.append(phase)
-
-    gc.callbacks.append(note)
-    try:
-        for _ in range(objects):
-            InACycle()
-    finally:
-        gc.callbacks.remove(note)
-    return phases.count("stop")
+def make_objects(count: int) -> None:
+    for _ in range(count):
+        InACycle()
 
 
 def test_new_objects_are_looked_at_less_often_but_still_are() -> None:
-    before = collections_while_making(2 * OBJECTS_BETWEEN)
+    before = collections_during(lambda: make_objects(2 * OBJECTS_BETWEEN))
     collect_seldom()
-    assert 0 < collections_while_making(2 * OBJECTS_BETWEEN) < before / 5
+    assert 0 < collections_during(lambda: make_objects(2 * OBJECTS_BETWEEN)) < before / 5
 
 
 def test_what_is_there_is_left_to_itself() -> None:

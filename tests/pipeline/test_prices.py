@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import weakref
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -299,6 +300,24 @@ def test_the_upper_bound_of_an_open_end_is_at_least_the_ceiling() -> None:
         provider="openai", model="gpt-4o-mini", prompt_bytes=10, max_output_tokens=None
     )
     assert bound == CEILING_USD_PER_CALL
+
+
+def test_models_that_were_asked_for_long_ago_are_forgotten() -> None:
+    class Name(str):
+        """That of a model; unlike a plain `str` one sees when it goes."""
+
+        __slots__ = ("__weakref__",)
+
+        def lower(self) -> Name:  # where genai-prices keeps names, it keeps them so
+            return self
+
+    asked_for = []
+    for number in range(300):
+        name = Name(f"claude-sonnet-4-5-{number}")  # one that the table has, by its beginning
+        Prices().upper_bound_usd(provider="anthropic", model=name, prompt_bytes=1, max_output_tokens=1)
+        asked_for.append(weakref.ref(name))
+    del name
+    assert sum(name() is not None for name in asked_for) <= 256
 
 
 async def test_reported_and_table_price_can_be_compared() -> None:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from sidecar.spool.absorption import Absorption
 from sidecar.spool.files import Entry, read_file
 from sidecar.spool.holders import Holders
 from sidecar.spool.metric_bytes import to_bytes
@@ -215,6 +216,22 @@ def test_a_file_that_a_process_still_holds_after_the_rename_counts_but_is_not_me
     upkeep(tmp_path)
     assert list_sources(tmp_path).manifest.generation is not None
     assert total(tmp_path) == 5
+
+
+def test_others_may_run_between_two_files_that_are_merged_and_between_two_that_are_made(
+    tmp_path: Path,
+) -> None:
+    for number in range(3):
+        dead_worker(tmp_path, f"w{number}", counter(1))
+        dead_worker(tmp_path, f"w{number}", counter(1), prefix="gauge_max")
+    breaths: list[None] = []
+    absorption = Absorption(lambda: breaths.append(None))
+    for taken, source in enumerate(list_sources(tmp_path).files, 1):
+        absorption.add(source)
+        assert len(breaths) == taken
+    for made, _ in enumerate(absorption.contents(), 1):
+        assert len(breaths) == 6 + made
+    assert len(breaths) == 8
 
 
 def test_a_hostile_manifest_removes_nothing_outside_the_spool(tmp_path: Path) -> None:
