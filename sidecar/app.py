@@ -20,6 +20,7 @@ from sidecar.discovery import DiscoveryRoutes
 from sidecar.documents import Documents
 from sidecar.events import Events
 from sidecar.lag import watch_lag
+from sidecar.linger import Linger
 from sidecar.network import Reference
 from sidecar.page.render import OWN_LINKS, Link
 from sidecar.page.routes import PageRoutes
@@ -43,8 +44,9 @@ _SHUTDOWN_SECONDS = 2.0
 class Sidecar:
     """A configuration at work."""
 
-    def __init__(self, config: Config, redactor: Redactor) -> None:
+    def __init__(self, config: Config, redactor: Redactor, linger: Linger | None = None) -> None:
         self.config = config
+        self.linger = Linger() if linger is None else linger
         self.registry = Registry(config.spool)
         self.scheduler = Scheduler(self.registry.service)
         self.documents = Documents(self.registry)
@@ -75,13 +77,15 @@ class Sidecar:
         self.registry.dependencies.forget_all_but(probed)
         self.recent.forget_all_but(probed)
         self._reference = Reference(config.reference_addresses)
+        self.linger.seconds = config.linger_seconds
         self.config = config
 
     def application(self) -> web.Application:
         """Everything that is served."""
         app = web.Application()
         allow_origins(app, lambda: self.config.cors_origins)
-        app.add_routes(Routes(self.registry, self.scheduler, self._redactor, self.documents).table())
+        routes = Routes(self.registry, self.scheduler, self._redactor, self.documents, self.linger)
+        app.add_routes(routes.table())
         events = Events(self.documents)
         page = PageRoutes(self.documents, self.recent, events, paths=PATHS, links=self._links)
         app.add_routes(page.table())
@@ -116,16 +120,17 @@ def _probe(name: str, options: ProbeOptions) -> Probe[Any]:
 
 @asynccontextmanager
 async def serving(
-    config: Config, redactor: Redactor, *, source: ConfigSource | None = None
+    config: Config, redactor: Redactor, *, source: ConfigSource | None = None, linger: Linger | None = None
 ) -> AsyncIterator[str]:
     """Probe and serve for as long as the context lasts; gives the URL that is listened on.
 
-    `source` is read again on SIGHUP, and when one of its files changes.
+    `source` is read again on SIGHUP, and when one of its files changes. `linger` gets to
+    know its seconds and the scrapes.
 
     Raises:
         ConfigError: the address can't be listened on.
     """
-    sidecar = Sidecar(config, redactor)
+    sidecar = Sidecar(config, redactor, linger)
     async with AsyncExitStack() as stack:
         runner = web.AppRunner(
             sidecar.application(), access_log=None, handle_signals=False, shutdown_timeout=_SHUTDOWN_SECONDS

@@ -127,7 +127,7 @@ def openapi_document() -> dict[str, Any]:
                     "Readiness",
                     {
                         "200": {"description": "Every probe has run once.", "content": text},
-                        "503": {"description": "Not yet.", "content": text},
+                        "503": {"description": "Not yet, or told to stop.", "content": text},
                     },
                 )
             },

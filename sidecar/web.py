@@ -14,6 +14,7 @@ from sidecar.dependency_series import families_of
 from sidecar.documents import Documents
 from sidecar.exposition import Format, Renderer, choose_format
 from sidecar.health import Status
+from sidecar.linger import Linger
 from sidecar.on_demand import ScrapeTimeoutError, WatchEndedError, look_now, scrape_limit_seconds
 from sidecar.openapi import health_schema, openapi_document
 from sidecar.probes.heartbeat import HeartbeatProbe
@@ -40,7 +41,7 @@ PATHS: Final = """\
 /debug/probes/NAME           its last results, each with its steps
 /sd                          the sidecars to scrape, for Prometheus' HTTP service discovery
 /healthz                     200 while the sidecar lives
-/readyz                      200 once every probe has run
+/readyz                      200 once every probe has run, 503 again when the sidecar is told to stop
 """
 
 
@@ -53,11 +54,13 @@ class Routes:
         scheduler: Scheduler,
         redactor: Redactor,
         documents: Documents,
+        linger: Linger | None = None,
     ) -> None:
         self._registry = registry
         self._scheduler = scheduler
         self._redactor = redactor
         self._documents = documents
+        self._linger = Linger() if linger is None else linger
         self._scrapes = Scrapes(registry)
 
     def table(self) -> list[web.RouteDef]:
@@ -80,7 +83,12 @@ class Routes:
             headers[hdrs.CONTENT_ENCODING] = "gzip"
         if request.method == hdrs.METH_HEAD:
             return web.Response(headers=headers)  # nothing is collected for that
-        return web.Response(body=await self._scrapes.body(form, compressed=gzip), headers=headers)
+        # What was collected before the worker's end is not its last counts.
+        is_last = self._linger.has_begun
+        response = web.Response(body=await self._scrapes.body(form, compressed=gzip), headers=headers)
+        if is_last:
+            await self._linger.send_last(request, response)
+        return response
 
     async def health_status(self, request: web.Request) -> web.Response:
         reading = await self._documents.read()
@@ -147,6 +155,8 @@ class Routes:
         return web.Response(text="alive\n")
 
     async def readyz(self, _request: web.Request) -> web.Response:
+        if self._linger.has_begun:
+            return web.Response(text="stopping; /metrics has the last counts\n", status=503)
         if self._scheduler.ready:
             return web.Response(text="ready\n")
         return web.Response(text="waiting for the first run of every probe\n", status=503)

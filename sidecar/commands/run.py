@@ -12,6 +12,7 @@ from sidecar.app import serving
 from sidecar.commands.options import add_config_option, add_listen_option, load_config
 from sidecar.commands.stopping import run_until_stopped
 from sidecar.config import Config
+from sidecar.linger import Linger
 from sidecar.redaction import Redactor
 from sidecar.reload import ConfigSource
 
@@ -27,11 +28,13 @@ def add_to(commands: argparse._SubParsersAction[Any]) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     source = ConfigSource(lambda: load_config(arguments))
-    return run_until_stopped(_serve(source.load(), arguments.redactor, source))
+    linger = Linger()
+    served = _serve(source.load(), arguments.redactor, source, linger)
+    return run_until_stopped(served, before_end=linger.until_scraped)
 
 
-async def _serve(config: Config, redactor: Redactor, source: ConfigSource) -> int:
-    async with serving(config, redactor, source=source) as url:
+async def _serve(config: Config, redactor: Redactor, source: ConfigSource, linger: Linger) -> int:
+    async with serving(config, redactor, source=source, linger=linger) as url:
         log.info(
             "sidecar.started",
             url=url,

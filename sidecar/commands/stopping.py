@@ -6,31 +6,51 @@ import asyncio
 import os
 import signal
 import threading
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine
 from typing import Any, Final
 
 _STOP_WITHIN_SECONDS: Final = 4.0
 
-
 _KILLED_BY: Final = 128
 
 
-def run_until_stopped(work: Coroutine[Any, Any, int], *, is_service: bool = True) -> int:
+BeforeEnd = Callable[[], Coroutine[Any, Any, None]]
+
+
+def run_until_stopped(
+    work: Coroutine[Any, Any, int], *, is_service: bool = True, before_end: BeforeEnd | None = None
+) -> int:
     """The exit status of `work`, or what says that a signal ended it.
 
     To be told to stop is how a service ends well: 0. Work that had an end of its own to reach has not
     reached it: 128 + the signal's number.
+
+    SIGTERM lets `before_end` finish first. SIGINT, somebody at the keyboard, and any second signal don't.
     """
-    return asyncio.run(_cancellable(work, is_service=is_service))
+    return asyncio.run(_cancellable(work, is_service=is_service, before_end=before_end))
 
 
-async def _cancellable(work: Coroutine[Any, Any, int], *, is_service: bool) -> int:
+async def _cancellable(
+    work: Coroutine[Any, Any, int], *, is_service: bool, before_end: BeforeEnd | None
+) -> int:
     task = asyncio.ensure_future(work)
     loop = asyncio.get_running_loop()
     told: list[int] = []
+    waiting: asyncio.Task[None] | None = None
+
+    def end(waited: asyncio.Task[None]) -> None:
+        if not waited.cancelled():
+            _stop(task, told[0])
 
     def stop(signal_number: int) -> None:
+        nonlocal waiting
         told.append(0 if is_service else _KILLED_BY + signal_number)
+        if before_end is not None and signal_number == signal.SIGTERM and len(told) == 1:
+            waiting = loop.create_task(before_end())
+            waiting.add_done_callback(end)
+            return
+        if waiting is not None:
+            waiting.cancel()
         _stop(task, told[0])
 
     for signal_number in (signal.SIGTERM, signal.SIGINT):

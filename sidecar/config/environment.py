@@ -38,7 +38,11 @@ _USER_AND_PASSWORD: Final = re.compile(
     r"(?P<scheme>https?://)(?P<credentials>[^@/\\]*:[^@/\\]*)@(?P<rest>[^@]*)"
 )
 
-NUMBERS: Final = {"HEALTH_CHECK_TIMEOUT": "timeout_seconds", "HEALTH_CHECK_INTERVAL": "interval_seconds"}
+NUMBERS: Final = {
+    "HEALTH_CHECK_TIMEOUT": "timeout_seconds",
+    "HEALTH_CHECK_INTERVAL": "interval_seconds",
+    "SIDECAR_LINGER_SECONDS": "linger_seconds",
+}
 TEXTS: Final = {
     "SIDECAR_LISTEN": "listen",
     "SIDECAR_SPOOL": "spool",

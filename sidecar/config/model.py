@@ -134,6 +134,13 @@ class Config(BaseModel):
         description="After so long without a change, a file in the spool counts as left by the dead if it is "
         "of another application, whose processes the sidecar can't see.",
     )
+    linger_seconds: float = Field(
+        default=0.0,
+        ge=0,
+        le=3_600,
+        allow_inf_nan=False,
+        description="So long at most it serves on after SIGTERM, until `/metrics` was asked for once more.",
+    )
     interval_seconds: Seconds = Field(
         default=30.0, description="Time between two runs, for every dependency that gives none itself."
     )

@@ -112,6 +112,14 @@ def test_every_pod_is_a_member_of_the_shards(tmp_path: Path) -> None:
         assert 2 <= sharding.replicas < len(pods)
 
 
+def test_the_last_counts_are_scraped_before_the_pod_is_killed() -> None:
+    (sidecar,) = POD["spec"]["initContainers"]
+    linger = load({each["name"]: each["value"] for each in sidecar["env"] if "LINGER" in each["name"]})
+    (endpoint,) = manifests()["PodMonitor"]["spec"]["podMetricsEndpoints"]
+    scrape_seconds = int(endpoint["interval"].removesuffix("s"))
+    assert scrape_seconds < linger.linger_seconds < POD["spec"]["terminationGracePeriodSeconds"] / 2
+
+
 def test_every_volume_is_used_and_every_one_used_is_there() -> None:
     volumes = {volume["name"] for volume in POD["spec"]["volumes"]}
     containers = [*POD["spec"]["initContainers"], *POD["spec"]["containers"]]

@@ -30,6 +30,7 @@ def test_every_key_of_the_file_arrives() -> None:
     assert config.listen == ListenAddress("::1", 0)
     assert config.spool == Path("/run/spool")
     assert config.spool_foreign_max_age_seconds == 3600
+    assert config.linger_seconds == 20
     assert (config.interval_seconds, config.timeout_seconds) == (60, 2.5)
     mongodb, pdf_service = config.dependencies.values()
     assert mongodb == MongodbOptions(

@@ -160,6 +160,18 @@ class Server(ABC):
         """SIGCONT: answer again, what came in meanwhile too."""
         self._signal(signal.SIGCONT)
 
+    async def exit_status(self) -> int:
+        """Of the process, once it has ended by itself or by a signal to it.
+
+        Raises:
+            TimeoutError: it does not end.
+        """
+        process = self._process
+        await wait_until(self._has_ended, f"{self.name} ended", timeout_seconds=STOP_TIMEOUT_SECONDS)
+        if process is None or process.returncode is None:
+            raise ServerError(f"{self.name} was not running")
+        return process.returncode
+
     def output_tail(self) -> str:
         """The last lines that the server wrote."""
         return "\n".join(self.output().splitlines()[-SHOWN_OUTPUT_LINES:])
