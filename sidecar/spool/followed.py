@@ -20,8 +20,8 @@ from sidecar.spool.content import (
     read_damaged,
 )
 from sidecar.spool.errors import BadFileError
+from sidecar.spool.file_times import is_settled
 from sidecar.spool.files import FileName, MetricFile, metric_file
-from sidecar.spool.listing import CLOCK_TICK_NS
 from sidecar.spool.merge import Kind, Layout
 from sidecar.spool.rules import Row, rule_of
 
@@ -132,7 +132,7 @@ class FollowedFile:
         if (
             used != self._used
             or modified_ns != self._modified_ns
-            or modified_ns > self._checked_ns - CLOCK_TICK_NS
+            or not is_settled(modified_ns, self._checked_ns)
         ):
             now_ns = time.time_ns()
             self._check(fd, data, used)

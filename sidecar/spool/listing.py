@@ -8,11 +8,11 @@ import time
 from pathlib import Path
 from typing import Final
 
+from sidecar.spool.file_times import is_settled
 from sidecar.spool.layout import LEASE_SUFFIX, METRICS_SUFFIX
 
-CLOCK_TICK_NS: Final = 50_000_000
-"""More than the kernel takes to give a later change a later time."""
-
+_TRIES: Final = 5
+"""To list a directory that changes all the time."""
 _TRUSTED_FOR: Final = 3
 """Times after each real look; for file systems that are slow to say that a directory has changed."""
 _DIRECTORIES_KNOWN: Final = 16
@@ -41,11 +41,15 @@ class Listing:
         self._trusted_for -= 1
         return True
 
-    def found(self, signature: tuple[int, ...], modified_ns: int, now_ns: int) -> None:
-        """Note that it was found so, after the directory had said this of itself at that time."""
+    def found(self, signature: tuple[int, ...], *, settled: bool) -> None:
+        """Note that it was found so, after the directory had said this of itself.
+
+        Args:
+            signature: what the directory said.
+            settled: whether it will say something else once it changes.
+        """
         self._signature = signature
-        # A change as recent as that may be followed by one that leaves the same time.
-        self._trusted_for = _TRUSTED_FOR if modified_ns < now_ns - CLOCK_TICK_NS else 0
+        self._trusted_for = _TRUSTED_FOR if settled else 0
 
 
 NOTHING: Final = Listing()
@@ -62,12 +66,15 @@ def list_directory(directory: Path, *, through_link: bool = False) -> Listing:
         status = os.stat(directory, follow_symlinks=through_link)  # noqa: PTH116  (a Path's own takes thrice as long)
         if not stat.S_ISDIR(status.st_mode):
             return NOTHING
-        signature = (status.st_dev, status.st_ino, status.st_mtime_ns, status.st_ctime_ns)
+        signature = _signature(status)
         known = _known.get(directory)
         if known is not None and known.is_of(signature):
             return known
-        with os.scandir(directory) as found:
-            entries = frozenset((entry.name, entry.inode()) for entry in found)
+        settled = is_settled(status.st_mtime_ns, now_ns)
+        entries = _entries(directory)
+        if not settled or _signature(os.stat(directory, follow_symlinks=through_link)) != signature:  # noqa: PTH116
+            settled = False
+            entries = _entries_until_they_stay(directory, entries)
     except (FileNotFoundError, NotADirectoryError):
         return NOTHING
     if known is None or known.entries != entries:
@@ -75,8 +82,34 @@ def list_directory(directory: Path, *, through_link: bool = False) -> Listing:
         if len(_known) >= _DIRECTORIES_KNOWN:
             _known.clear()
         _known[directory] = known
-    known.found(signature, status.st_mtime_ns, now_ns)
+    known.found(signature, settled=settled)
     return known
+
+
+def _signature(status: os.stat_result) -> tuple[int, ...]:
+    return status.st_dev, status.st_ino, status.st_mtime_ns, status.st_ctime_ns
+
+
+def _entries(directory: Path) -> frozenset[Entry]:
+    with os.scandir(directory) as found:
+        return frozenset((entry.name, entry.inode()) for entry in found)
+
+
+def _entries_until_they_stay(directory: Path, before: frozenset[Entry]) -> frozenset[Entry]:
+    """List again until twice the same was found.
+
+    In memory (`tmpfs`) a file that is replaced while its directory is listed may be in the list neither as it
+    was nor as it is. Where there is no end of changes, what was only in an earlier list is taken for such a
+    file: who opens it finds it, or finds it gone and lists again.
+    """
+    seen = dict(before)
+    for _ in range(_TRIES):
+        entries = _entries(directory)
+        if entries == before:
+            return entries
+        seen |= entries
+        before = entries
+    return frozenset(seen.items())
 
 
 _known: Final[dict[Path, Listing]] = {}

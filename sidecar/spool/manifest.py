@@ -19,8 +19,10 @@ _VERSION: Final = 1
 _MAX_BYTES: Final = 16 * 1024 * 1024
 _GENERATION: Final = re.compile(r"[0-9]{12}")
 
-Identity = tuple[int, int, int, int]
-"""Tells one manifest from the next: device, inode, size and time of change."""
+_SECOND_NS: Final = 1_000_000_000
+
+Identity = tuple[int, ...]
+"""Tells one manifest from the next: device, inode, size and time of change, and the content if it must."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,12 +41,20 @@ class Manifest:
 
 
 def identify(directory: Path) -> Identity | None:
-    """The identity of the manifest as it is now, None if there is none."""
+    """The identity of the manifest as it is now, None if there is none.
+
+    Raises:
+        OSError: it cannot be looked at.
+    """
     try:
         status = (directory / MANIFEST).lstat()
     except (FileNotFoundError, NotADirectoryError):
         return None
-    return status.st_dev, status.st_ino, status.st_size, status.st_ctime_ns
+    identity = status.st_dev, status.st_ino, status.st_size, status.st_ctime_ns
+    if status.st_ctime_ns % _SECOND_NS:
+        return identity
+    # Whole seconds: of two in one second the second may have the inode of the one before the first.
+    return *identity, hash(read_whole(directory / MANIFEST, _MAX_BYTES))
 
 
 def read_manifest(directory: Path) -> Manifest:

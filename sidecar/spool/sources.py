@@ -99,7 +99,8 @@ def _list(directory: Path, last: Sources | None) -> Sources:
     else:
         manifest = read_manifest(directory) if COMPACTED in top.names else Manifest()
     leases = Leases.among(directory, top.leases)
-    dead = list_directory(directory / DEAD) if DEAD in top.names else NOTHING
+    # Whether or not it was among the entries: it may have been made while they were listed.
+    dead = list_directory(directory / DEAD)
     compacted = NOTHING
     if manifest.generation is not None and not (directory / COMPACTED).is_symlink():
         compacted = list_directory(directory / COMPACTED / manifest.generation)

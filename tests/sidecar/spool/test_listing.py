@@ -1,10 +1,14 @@
 from __future__ import annotations
 
 import os
+import time
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 
 import pytest
 
+from sidecar.spool.file_times import is_settled
 from sidecar.spool.listing import NOTHING, list_directory
 
 LONG_AGO = 1_000_000_000
@@ -31,6 +35,81 @@ def count_looks(monkeypatch: pytest.MonkeyPatch) -> list[Path]:
     return looks
 
 
+def interrupted(between: Callable[[Path], object]) -> Callable[[Path], AbstractContextManager[object]]:
+    """A way to list a directory to which something happens after its first entry was found."""
+    scandir = os.scandir
+
+    @contextmanager
+    def look(path: Path) -> Iterator[Iterator[os.DirEntry[str]]]:
+        with scandir(path) as found:
+            entries = sorted(found, key=lambda entry: entry.name)
+
+        def some() -> Iterator[os.DirEntry[str]]:
+            yield entries[0]
+            gone = between(path)
+            yield from (entry for entry in entries[1:] if entry.name != gone)
+
+        yield some()
+
+    return look
+
+
+def replaced(directory: Path) -> str:
+    """As in memory: who lists the directory now finds the file neither as it was nor as it is."""
+    (directory / "new").touch()
+    (directory / "new").replace(directory / "counter_2.db")
+    return "counter_2.db"
+
+
+@pytest.mark.parametrize("settled", [True, False])
+def test_a_file_that_is_replaced_while_its_directory_is_listed_is_not_missed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, settled: bool
+) -> None:
+    (tmp_path / "counter_1.db").touch()
+    (tmp_path / "counter_2.db").touch()
+    if settled:
+        settle(tmp_path)
+    events = iter([replaced])
+
+    def once(directory: Path) -> str:
+        return next(events, str)(directory)
+
+    monkeypatch.setattr(os, "scandir", interrupted(once))
+    assert names(tmp_path) == {"counter_1.db", "counter_2.db"}
+    assert list_directory(tmp_path).entries == {
+        (path.name, path.stat().st_ino) for path in tmp_path.iterdir()
+    }
+
+
+def test_a_directory_that_changes_all_the_time_is_listed_a_few_times_and_no_file_is_missed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for number in range(1, 4):
+        (tmp_path / f"counter_{number}.db").touch()
+    looks = 0
+
+    def another(directory: Path) -> str:
+        nonlocal looks
+        looks += 1
+        (directory / f"0.{looks}").touch()
+        return f"counter_{2 + looks % 2}.db"
+
+    monkeypatch.setattr(os, "scandir", interrupted(another))
+    assert names(tmp_path) >= {"counter_1.db", "counter_2.db", "counter_3.db"}
+    assert looks < 10
+
+
+@pytest.mark.parametrize(
+    ("modified_seconds", "settled_after_seconds"), [(LONG_AGO + 0.5, 0.1), (LONG_AGO, 2.6)]
+)
+def test_a_time_of_whole_seconds_says_less_of_what_comes_after(
+    modified_seconds: float, settled_after_seconds: float
+) -> None:
+    modified_ns = int(modified_seconds * 1e9)
+    assert is_settled(modified_ns, modified_ns + int(settled_after_seconds * 1e9))
+    assert not is_settled(modified_ns, modified_ns + int(settled_after_seconds * 1e9 / 2.5))
+
+
 def test_what_has_not_changed_is_not_listed_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "counter_1.db").touch()
     settle(tmp_path)
@@ -38,6 +117,19 @@ def test_what_has_not_changed_is_not_listed_again(tmp_path: Path, monkeypatch: p
     first = list_directory(tmp_path)
     assert [list_directory(tmp_path) is first for _ in range(3)] == [True] * 3
     assert looks == [tmp_path]
+
+
+def test_a_list_of_a_second_that_has_not_ended_is_not_trusted(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "counter_1.db").touch()
+    settle(tmp_path)
+    looks = count_looks(monkeypatch)
+    monkeypatch.setattr(time, "time_ns", lambda: LONG_AGO * 10**9 + 10**9)
+    list_directory(tmp_path)
+    so_far = len(looks)
+    list_directory(tmp_path)
+    assert len(looks) > so_far
 
 
 @pytest.mark.parametrize("settled", [True, False])

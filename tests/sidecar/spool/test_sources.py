@@ -4,6 +4,7 @@ import json
 import os
 import shutil
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from structlog.testing import capture_logs
@@ -12,8 +13,10 @@ from pipeline import metrics
 from pipeline.meter import Meter
 from sidecar.spool import sources as module
 from sidecar.spool.listing import Listing, list_directory
+from sidecar.spool.manifest import identify
 from sidecar.spool.sources import Sources, State, list_sources
 
+LONG_AGO = 1_000_000_000
 NONCE = "0123456789abcdef"
 
 
@@ -80,6 +83,40 @@ def test_a_generation_published_while_the_spool_is_listed_makes_the_list_outdate
         patch.setattr(module, "list_directory", published_meanwhile)
         sources = list_sources(tmp_path)
     assert not sources.is_still_current()
+
+
+def test_a_file_that_moves_to_the_dead_before_it_is_listed_is_not_missed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nor if they have had no directory until then."""
+    touch(tmp_path / "counter_1.db")
+    touch(tmp_path / "counter_2.db")
+
+    def moved_meanwhile(directory: Path, *, through_link: bool = False) -> Listing:
+        found = list_directory(directory, through_link=through_link)
+        if directory != tmp_path:
+            return found
+        (tmp_path / "dead").mkdir()
+        (tmp_path / "counter_2.db").rename(tmp_path / "dead" / f"{NONCE}.counter_2.db")
+        return Listing(frozenset(entry for entry in found.entries if entry[0] != "counter_2.db"))
+
+    monkeypatch.setattr(module, "list_directory", moved_meanwhile)
+    assert listed(list_sources(tmp_path)) == {
+        ("counter_1.db", State.LIVE),
+        (f"dead/{NONCE}.counter_2.db", State.DEAD),
+    }
+
+
+def test_a_manifest_is_told_from_the_one_that_had_its_inode_in_the_same_second(tmp_path: Path) -> None:
+    """As on a file system that keeps whole seconds."""
+    publish(tmp_path, "000000000001")
+    status = SimpleNamespace(st_dev=1, st_ino=7, st_size=80, st_ctime_ns=LONG_AGO * 10**9)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Path, "lstat", lambda _: status)
+        before = identify(tmp_path)
+        assert identify(tmp_path) == before
+        publish(tmp_path, "000000000003")
+        assert identify(tmp_path) != before
 
 
 def test_a_file_that_moves_while_it_is_listed_counts_once(tmp_path: Path) -> None:
