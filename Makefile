@@ -2,8 +2,11 @@ PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
+RULES := dashboards/generated/rules.yml
+# On the PATH, or where tests/e2e/install-servers.sh puts what it builds.
+PROMTOOL = $(shell PATH="$$PATH:$(CURDIR)/.servers/bin" command -v promtool)
 
-.PHONY: help run test test-unit test-e2e check format generate bench clean
+.PHONY: help run test test-unit test-e2e check check-rules format generate bench clean
 
 help:
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -25,12 +28,15 @@ test-unit: $(READY) ## fast tests, no other server needed
 test-e2e: $(READY) ## tests with real servers; those that are missing are skipped with a reason
 	$(BIN)/pytest -m e2e
 
-check: $(READY) ## lint, format, types, generated files
+check: $(READY) check-rules ## lint, format, types, generated files, rules
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/python -m sidecar.metrics_page --check
 	$(BIN)/python -m dashboards.generate --check
+
+check-rules:
+	$(if $(PROMTOOL),$(PROMTOOL) check rules --lint=all --lint-fatal $(RULES),@echo 'the rules are not checked: promtool is not installed; run tests/e2e/install-servers.sh prometheus')
 
 format: $(READY) ## let ruff mend what it can
 	$(BIN)/ruff check --fix .

@@ -97,7 +97,7 @@ class PriceSeries:
 
 
 class ModelNames:
-    """At most 24 model names become labels; what comes later is `other`."""
+    """Of one dependency in one worker: at most 24 names become labels; what comes later is `other`."""
 
     def __init__(self) -> None:
         self._known: set[str] = set()

@@ -19,8 +19,9 @@ _HEAD: Final = """\
 
 Generated from `pipeline/metrics.py` and `sidecar/metrics.py` by `make generate`; do not edit.
 
-Base units; labels are closed sets, without job ids, URLs or exception texts; at most
-{models} model names, then `{other}`. A call outside any layer has `layer="{no_layer}"`.
+Base units; labels are closed sets, without job ids, URLs or exception texts. Of each
+worker and dependency there are at most {models} model names, then `{other}`.
+A call outside any layer has `layer="{no_layer}"`.
 """
 
 
