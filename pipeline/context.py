@@ -42,7 +42,8 @@ def running_layer(name: str) -> Iterator[None]:
     """Everything inside counts for this layer, tasks started inside included.
 
     Raises:
-        ValueError: a name that is no closed set's, such as one with an id or a URL in it.
+        ValueError: a name that is no label, such as a URL. What matches is a layer for good: give names
+            of code, none with an id in it.
     """
     if not LAYER_NAME.fullmatch(name):
         raise ValueError(f"layer name {name!r} must match {LAYER_NAME.pattern}")

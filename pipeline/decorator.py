@@ -118,6 +118,8 @@ def _named(function: Callable[..., object], ask: Ask) -> Ask:
 
 
 def _is_async(function: Callable[..., object]) -> bool:
-    return inspect.iscoroutinefunction(function) or inspect.iscoroutinefunction(
-        getattr(function, "__call__", None)  # noqa: B004  (an object whose call is async)
+    """Also of a plain function round an async one, as the SDKs' methods are."""
+    return any(
+        inspect.iscoroutinefunction(inspect.unwrap(code))
+        for code in (function, getattr(function, "__call__", function))  # noqa: B004  (or its class has it)
     )

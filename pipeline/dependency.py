@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import math
 import time
 from collections.abc import Awaitable, Callable, Coroutine
@@ -11,7 +12,7 @@ from pipeline.breaker import Backoff, Rates
 from pipeline.context import current_layer
 from pipeline.decorator import Decorator, DecoratorWithFallback, Faces, MakesFallback
 from pipeline.failures import ErrorTest, counts_against_provider, is_replaceable
-from pipeline.fallbacks import Answer, Fallback, stand_in_safely
+from pipeline.fallbacks import Answer, Fallback, learn_safely, stand_in_safely
 from pipeline.gates import Call, Gate
 from pipeline.guard import Ask, Guard
 from pipeline.meter import Meter
@@ -148,11 +149,15 @@ class Dependency(Guard):
 
         An answer that comes after `call_timeout_seconds` is returned, as it is paid for, and counted as
         a timeout: the breaker learns of it.
+
+        Raises:
+            TypeError: the function returns an awaitable, so that nothing was sent; make it by `call`.
         """
 
         def attempt() -> T:
             with CallScope(self, ask) as call:
                 answer = function()
+                _refuse_awaitable(answer)
                 self.set_price(call, price, answer)
             return answer
 
@@ -165,7 +170,7 @@ class Dependency(Guard):
             answer = run()
         except Exception as error:  # noqa: BLE001  (it is raised again where no fallback stands in)
             return self._stand_in(fallback, error)
-        fallback.learn(answer)
+        learn_safely(fallback, answer)
         return Answer(answer)
 
     def calling(self, **ask: Unpack[Ask]) -> CallScope:
@@ -247,7 +252,7 @@ class Dependency(Guard):
             answer = await self.call(function, price=price, **ask)
         except Exception as error:  # noqa: BLE001  (it is raised again where no fallback stands in)
             return self._stand_in(fallback, error)
-        fallback.learn(answer)
+        learn_safely(fallback, answer)
         return Answer(answer)
 
     def _stand_in(self, fallback: Fallback[F], error: Exception) -> Answer[F]:
@@ -258,3 +263,11 @@ class Dependency(Guard):
         if answer.fallback is not None:
             self.declare(current_layer()).fallbacks[answer.fallback].inc()
         return answer
+
+
+def _refuse_awaitable(answer: object) -> None:
+    if not inspect.isawaitable(answer):
+        return
+    if inspect.iscoroutine(answer):
+        answer.close()
+    raise TypeError("the function returns an awaitable, which sends nothing yet; make the call by `call`")

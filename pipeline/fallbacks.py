@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import Final, Generic, Protocol, TypeVar
 
 from pipeline.failures import retry_after_seconds
+from pipeline.forks import hold_over_forks
 from pipeline.metrics import FallbackKind
 
 log = logging.getLogger(__name__)
@@ -119,6 +120,7 @@ class CachedResponses(Generic[T]):
         self._ttl_seconds = ttl_seconds
         self._clock = clock
         self._lock = threading.Lock()
+        self._over_forks = hold_over_forks(self._lock)
         self._entries: OrderedDict[Hashable, tuple[float, T]] = OrderedDict()
 
     def __len__(self) -> int:
@@ -181,6 +183,14 @@ class _FirstOf(Generic[T_co]):
 def first_of(*fallbacks: Fallback[T]) -> Fallback[T]:
     """The first that has an answer, such as a cached response and then a placeholder."""
     return _FirstOf(fallbacks)
+
+
+def learn_safely(fallback: Fallback[T], value: object) -> None:
+    """Let it learn; one that cannot must not cost the caller an answer that is paid for."""
+    try:
+        fallback.learn(value)
+    except Exception:
+        log.exception("fallback.failed fallback=%s", type(fallback).__name__)
 
 
 def stand_in_safely(fallback: Fallback[T], error: Exception) -> Answer[T] | None:

@@ -6,7 +6,15 @@ import os
 import weakref
 from collections.abc import Callable
 from contextlib import ExitStack
-from typing import Protocol
+from typing import Final, Protocol
+
+
+class Lock(Protocol):
+    """Of either kind."""
+
+    def acquire(self) -> bool: ...
+
+    def release(self) -> None: ...
 
 
 class KnowsForks(Protocol):
@@ -17,6 +25,29 @@ class KnowsForks(Protocol):
     def after_fork_in_parent(self) -> None: ...
 
     def after_fork_in_child(self) -> None: ...
+
+
+class HeldOverForks:
+    """A lock that the forking thread takes: in the child, too, nobody is in the middle of what it guards."""
+
+    def __init__(self, lock: Lock) -> None:
+        self._lock = lock
+
+    def before_fork(self) -> None:
+        self._lock.acquire()
+
+    def after_fork_in_parent(self) -> None:
+        self._lock.release()
+
+    def after_fork_in_child(self) -> None:
+        self._lock.release()
+
+
+def hold_over_forks(lock: Lock) -> HeldOverForks:
+    """For as long as the caller keeps the result."""
+    held = HeldOverForks(lock)
+    _locks.add(held)
+    return held
 
 
 class ForkGuard:
@@ -54,3 +85,6 @@ class ForkGuard:
             # It calls the last one first, and all of them though one fails: each holds its lock.
             for member in reversed(held):
                 stack.callback(say, member)
+
+
+_locks: Final = ForkGuard()

@@ -119,12 +119,13 @@ class BreakerGate:
 
     def enter(self, call: Call) -> Pass:
         outer = self._outer_of(call)
-        if outer is None and call.is_async:
-            call.permit = permit = self._breaker.admit()
+        permit = self._breaker.admit_if_closed() if outer is None and call.is_async else None
+        if permit is None:
+            self._join_or_admit(call, outer)
+        else:
+            call.permit = permit
             # What comes after this gate returns at once: the call is sent now.
             call.started = permit.started
-        else:
-            self._join_or_admit(call, outer)
         return self
 
     def settle(self, call: Call) -> None:
@@ -160,7 +161,8 @@ class BreakerGate:
             return
         call.permit = permit = breaker.admit()
         call.started = permit.started
-        if not call.is_async and not call.is_stream:
+        # Where the breaker is closed, the calls that an async one's tasks make can do without.
+        if not call.is_stream:
             cover(breaker, permit)
             call.covers_context = True
 

@@ -25,6 +25,7 @@ log = logging.getLogger(__name__)
 T = TypeVar("T")
 
 _SUCCESS: Final = CallOutcome.SUCCESS
+_TRIAL_LEASE_SECONDS: Final = 300.0
 
 
 class Ask(TypedDict, total=False):
@@ -73,6 +74,8 @@ class Guard:
             slow_call_seconds=slow_call_seconds,
             backoff=backoff,
             call_timeout_seconds=call_timeout_seconds,
+            # No good answer may come so late that its place was given to another.
+            trial_lease_seconds=max(_TRIAL_LEASE_SECONDS, 2 * call_timeout_seconds),
             listener=counted,
             clock=clock,
         )

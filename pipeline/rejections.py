@@ -21,6 +21,10 @@ class RejectedError(Exception):
     dependency: str
     retry_after_seconds: float | None
 
+    def __reduce__(self) -> tuple[object, ...]:
+        # By its attributes: what it was made from need not be what it was made with.
+        return _rebuild, (type(self), self.args), self.__dict__
+
 
 class BudgetExceededError(RejectedError):
     """The call could cost more than the budget has left."""
@@ -44,9 +48,6 @@ class BudgetExceededError(RejectedError):
         self.asked_usd = asked_usd
         self.retry_after_seconds = retry_after_seconds
 
-    def __reduce__(self) -> tuple[object, ...]:
-        return _rebuild, (type(self), self.__dict__)
-
     def __str__(self) -> str:
         wait = self.retry_after_seconds
         left = "" if wait is None else f"; it resets in {_clock(wait)}"
@@ -65,9 +66,6 @@ class _LedgerUnavailableError(RejectedError):
         super().__init__(dependency, retry_after_seconds)
         self.dependency = dependency
         self.retry_after_seconds = retry_after_seconds
-
-    def __reduce__(self) -> tuple[object, ...]:
-        return _rebuild, (type(self), self.__dict__)
 
     def __str__(self) -> str:
         return f"{self.dependency}: refused, as the ledger of its {self.kept} cannot be asked"
@@ -102,9 +100,6 @@ class RateLimitedError(RejectedError):
         self.window = window
         self.retry_after_seconds: float = retry_after_seconds
 
-    def __reduce__(self) -> tuple[object, ...]:
-        return _rebuild, (type(self), self.__dict__)
-
     def __str__(self) -> str:
         if math.isinf(self.retry_after_seconds):
             return (
@@ -121,5 +116,5 @@ def _clock(seconds: float) -> str:
     return str(timedelta(seconds=math.ceil(seconds)))
 
 
-def _rebuild(kind: type[RejectedError], fields: dict[str, object]) -> RejectedError:
-    return kind(**fields)
+def _rebuild(kind: type[RejectedError], args: tuple[object, ...]) -> RejectedError:
+    return kind.__new__(kind, *args)

@@ -35,6 +35,8 @@ class Controls(Machine):
         with self._lock:
             self._disabled = disabled
             self._move_to(BreakerState.CLOSED, now)
+            if math.isinf(self._reopens_at):
+                self._reopens_at = now
             self._forget()
         self._tell(None)
 

@@ -8,17 +8,19 @@ import math
 import threading
 import time
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Final
 
 import circuitbreaker
 
 from pipeline.breaker.backoff import CONSTANT, Backoff
 from pipeline.breaker.errors import BreakerOpenError, keepsake
-from pipeline.breaker.permit import EXPIRED, Permit
+from pipeline.breaker.permit import Permit
 from pipeline.breaker.rates import Rates
 from pipeline.breaker.require import require
 from pipeline.breaker.telling import BreakerListener, Untold
+from pipeline.breaker.trials import Trials
 from pipeline.breaker.verdict import Kinds, Verdict, predicate
+from pipeline.forks import ForkGuard
 from pipeline.metrics import BreakerOutcome, BreakerState
 
 log = logging.getLogger(__name__)
@@ -99,10 +101,8 @@ class Machine(circuitbreaker.CircuitBreaker):  # type: ignore[misc]
             require(given, "slow_call_seconds", slow_call_seconds, "finite where there is a slow_call_rate")
         self._verdict = Verdict(expected_exception, ignored_exception)
         self._success_threshold = success_threshold
-        self._half_open_max_calls = half_open_max_calls
         self._hung_after_seconds = min(call_timeout_seconds, slow_call_seconds)
         self._slow_call_seconds = slow_call_seconds
-        self._trial_lease_seconds = trial_lease_seconds
         self._rates = rates
         self._window = None if rates is None else rates.window()
         self._backoff = backoff
@@ -118,9 +118,25 @@ class Machine(circuitbreaker.CircuitBreaker):  # type: ignore[misc]
         self._closed_epoch: int | None = 0
         self._timeout_seconds: float = self._recovery_timeout
         self._reopens_at: float = clock() + self._recovery_timeout
-        self._trials: list[Permit] = []
+        self._trials = Trials(half_open_max_calls, trial_lease_seconds)
         self._trial_successes = 0
         self._entered: list[Permit] = []
+        _forks.add(self)
+
+    # --- forks ----------------------------------------------------------------------------------
+
+    def before_fork(self) -> None:
+        self._lock.acquire()
+
+    def after_fork_in_parent(self) -> None:
+        self._lock.release()
+
+    def after_fork_in_child(self) -> None:
+        """The trials are the parent's: here nobody would ever say how they ended."""
+        self._trials.forget()
+        if self._untold is not None:
+            self._untold.after_fork_in_child()
+        self._lock.release()
 
     # --- admission ------------------------------------------------------------------------------
 
@@ -141,15 +157,20 @@ class Machine(circuitbreaker.CircuitBreaker):  # type: ignore[misc]
                 self._move_to(_HALF_OPEN, now)
             if self._now_in is _CLOSED:
                 permit = Permit(self._epoch, now)
-            elif self._now_in is _HALF_OPEN and self._has_room_for_trial(now):
+            elif self._now_in is _HALF_OPEN and self._trials.have_room(now):
                 permit = Permit(self._epoch, now)
-                self._trials.append(permit)
+                self._trials.begin(permit)
             retry_after_seconds = self._retry_after(now)
         if permit is None:
             self._tell(_REJECTED)
             raise BreakerOpenError(str(self), retry_after_seconds)
         self._tell(None)
         return permit
+
+    def admit_if_closed(self) -> Permit | None:
+        """As `admit` where the breaker is closed; None where that has to be looked at."""
+        epoch = self._closed_epoch
+        return None if epoch is None else Permit(epoch, self.clock())
 
     def _refuse(self) -> BreakerOpenError:
         """A refusal that is counted, for the caller to raise."""
@@ -160,22 +181,11 @@ class Machine(circuitbreaker.CircuitBreaker):  # type: ignore[misc]
         return BreakerOpenError(str(self), retry_after_seconds)
 
     def _retry_after(self, now: float) -> float:
-        if self._now_in is _HALF_OPEN and self._trials:
+        lease_seconds = self._trials.first_lease_seconds(now)
+        if self._now_in is _HALF_OPEN and lease_seconds is not None:
             # The trials decide; should they hang, a place is free when the first lease ends.
-            lease_ends = self._trials[0].started + self._trial_lease_seconds
-            return max(0.0, min(self._recovery_timeout, lease_ends - now))
+            return max(0.0, min(self._recovery_timeout, lease_seconds))
         return max(0.0, self._reopens_at - now)
-
-    def _has_room_for_trial(self, now: float) -> bool:
-        """A trial that has outlived its lease is given up, so that a hung one cannot wedge the breaker."""
-        live = []
-        for trial in self._trials:
-            if now - trial.started < self._trial_lease_seconds:
-                live.append(trial)
-            elif not trial.settled:
-                trial.epoch = EXPIRED  # whatever it says later is stale
-        self._trials = live
-        return len(live) < self._half_open_max_calls
 
     # --- settlement -----------------------------------------------------------------------------
 
@@ -224,8 +234,7 @@ class Machine(circuitbreaker.CircuitBreaker):  # type: ignore[misc]
             epoch = permit.epoch
             if not permit.claim():
                 return
-            if permit in self._trials:
-                self._trials.remove(permit)
+            self._trials.end(permit)
             if epoch != self._epoch:
                 outcome = _STALE
             elif outcome is not _IGNORED and not self._disabled:
@@ -266,7 +275,7 @@ class Machine(circuitbreaker.CircuitBreaker):  # type: ignore[misc]
             return
         self._closed_epoch = None
         self._epoch += 1
-        self._trials = []
+        self._trials.forget()
         self._trial_successes = 0
         if state is _OPEN:
             if left is _HALF_OPEN:
@@ -296,3 +305,6 @@ class Machine(circuitbreaker.CircuitBreaker):  # type: ignore[misc]
             except Exception:
                 log.exception("breaker.listener_failed breaker=%s", self)
         self._untold.tell(self)
+
+
+_forks: Final = ForkGuard()

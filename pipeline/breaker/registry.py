@@ -14,7 +14,10 @@ from typing import Any
 
 from circuitbreaker import CircuitBreaker, CircuitBreakerMonitor
 
+from pipeline.forks import hold_over_forks
+
 _lock = threading.RLock()
+_over_forks = hold_over_forks(_lock)
 
 
 class Registry(weakref.WeakValueDictionary[str, Any]):

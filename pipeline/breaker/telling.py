@@ -7,6 +7,7 @@ import threading
 from collections import deque
 from typing import Protocol
 
+from pipeline.forks import hold_over_forks
 from pipeline.metrics import BreakerOutcome, BreakerState
 
 log = logging.getLogger(__name__)
@@ -33,17 +34,22 @@ class Untold:
     state. So whoever comes first tells all, the other leaves its own to it.
     """
 
-    __slots__ = ("_listener", "_lock", "_telling", "_waiting")
+    __slots__ = ("_listener", "_lock", "_over_forks", "_telling", "_waiting")
 
     def __init__(self, listener: BreakerListener) -> None:
         self._listener = listener
         self._lock = threading.RLock()
+        self._over_forks = hold_over_forks(self._lock)
         self._waiting: deque[Transition] = deque()
         self._telling = False
 
     def append(self, transition: Transition) -> None:
         """To be called under the breaker's lock, which is what orders them."""
         self._waiting.append(transition)
+
+    def after_fork_in_child(self) -> None:
+        """Whoever was telling is not here."""
+        self._telling = False
 
     def tell(self, breaker: object) -> None:
         while True:

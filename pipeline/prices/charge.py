@@ -16,7 +16,8 @@ class Charge:
     `table_usd` is what the price table says, where the provider reported another price or the same.
 
     Raises:
-        ValueError: a cost or count that is negative or not finite, which no counter could take back.
+        ValueError: a cost or count that is negative or not finite, which no counter could take back; or
+            what is no label.
     """
 
     usd: float
@@ -26,6 +27,10 @@ class Charge:
     table_usd: float | None = None
 
     def __post_init__(self) -> None:
+        if not isinstance(self.model, str) or not isinstance(self.source, PriceSource):
+            raise ValueError(f"a charge by {self.source!r} of {self.model!r}; give a PriceSource and a name")  # noqa: TRY004
+        if not all(isinstance(kind, TokenType) for kind in self.tokens):
+            raise ValueError("a charge of tokens that are of no TokenType")
         for amount in (self.usd, *self.tokens.values()):
             if not 0 <= amount < math.inf:
                 raise ValueError(f"a charge of {amount} is none; give what was spent, 0 or more")

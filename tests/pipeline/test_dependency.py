@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+from collections.abc import Callable
 from typing import Any, NoReturn
 
 import pytest
@@ -244,6 +245,38 @@ async def test_a_charge_that_is_none_costs_the_ceiling_and_keeps_the_answer(usd:
     assert await counted.dependency.call(answer, price=priced(usd)) == "answer"
     spent = counted.value("pipeline_cost_usd_total", layer="none", model="other")
     assert spent == CEILING_USD_PER_CALL
+
+
+@pytest.mark.parametrize(
+    "charge",
+    [
+        lambda: Charge(0.01, PriceSource.TABLE, None),  # type: ignore[arg-type]
+        lambda: Charge(0.01, "table-ish", "m"),  # type: ignore[arg-type]
+        lambda: Charge(0.01, PriceSource.TABLE, "m", {"thoughts": 5}),  # type: ignore[dict-item]
+    ],
+)
+async def test_a_charge_without_a_label_costs_the_ceiling_and_keeps_the_answer(
+    charge: Callable[[], Charge],
+) -> None:
+    counted = Counted()
+    assert await counted.dependency.call(answer, price=lambda _: charge()) == "answer"
+    assert counted.value("pipeline_cost_usd_total", layer="none", model="other") == CEILING_USD_PER_CALL
+
+
+async def test_a_trial_has_its_place_for_as_long_as_a_good_answer_may_take() -> None:
+    counted = Counted(failure_threshold=1, success_threshold=1, call_timeout_seconds=900)
+    with pytest.raises(ConnectionError), counted.dependency.calling():
+        raise ConnectionError
+    counted.clock.advance(60)
+
+    async def slow_answer() -> str:
+        counted.clock.advance(400)
+        with pytest.raises(BreakerOpenError):
+            counted.dependency.breaker.admit()
+        return "answer"
+
+    await counted.dependency.call(slow_answer)
+    assert counted.dependency.breaker.closed
 
 
 async def test_a_model_name_that_cant_be_shown_is_other() -> None:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import functools
 from typing import Any, NoReturn
 
 import pytest
 
-from pipeline import Charge, running_job
+from pipeline import BreakerOpenError, Charge, running_job
+from pipeline.fallbacks import placeholder
 from pipeline.metrics import PriceSource
 from tests.pipeline.counted import Counted
 
@@ -101,6 +103,51 @@ async def test_an_object_whose_call_is_async_is_guarded_as_such() -> None:
     with pytest.raises(ConnectionError):
         await counted.dependency.guard()(Greeter())()
     assert counted.calls() == {"error": 1}
+
+
+@pytest.mark.parametrize("by_method", [True, False])
+async def test_a_plain_function_round_an_async_one_is_guarded_as_that(by_method: bool) -> None:
+    """As the SDKs' methods are, which check their arguments in a function of their own."""
+    counted = Counted(failure_threshold=2)
+
+    class Completions:
+        @checked
+        async def create(self, *, model: str) -> str:
+            raise ConnectionError(model)
+
+    @checked
+    async def create(*, model: str) -> str:
+        raise ConnectionError(model)
+
+    guarded = counted.dependency.guard()(Completions().create if by_method else create)
+    for _ in range(2):
+        with pytest.raises(ConnectionError):
+            await guarded(model="m")
+    with pytest.raises(BreakerOpenError):
+        await guarded(model="m")
+    assert counted.calls() == {"error": 2, "rejected_breaker": 1}
+
+
+def checked(function: Any) -> Any:
+    @functools.wraps(function)
+    def wrapper(*args: object, **kwargs: object) -> object:
+        assert "model" in kwargs
+        return function(*args, **kwargs)
+
+    return wrapper
+
+
+@pytest.mark.parametrize("fallback", [None, placeholder("unknown")])
+def test_a_sync_call_that_sends_nothing_yet_is_no_success(fallback: Any) -> None:
+    counted = Counted()
+
+    async def send() -> str:
+        return "answer"
+
+    with pytest.raises(TypeError, match="by `call`"):
+        counted.dependency.call_sync(lambda: send(), fallback=fallback)  # noqa: PLW0108
+    assert counted.calls() == {"error": 1}
+    assert "success" not in counted.judged()
 
 
 def test_a_generator_function_is_refused() -> None:

@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import asyncio
-from typing import NoReturn
+from typing import Any, NoReturn
 
 import pytest
 
@@ -166,6 +166,17 @@ def test_sync_calls_and_functions_fall_back_too() -> None:
     assert count().fallback is FallbackKind.PLACEHOLDER
     assert counted.dependency.call_sync(lambda: 1, fallback=placeholder(0)) == Answer(1)
     assert counted.fallbacks() == {"placeholder": 1}
+
+
+async def test_a_fallback_that_cannot_learn_costs_nobody_the_answer(caplog: pytest.LogCaptureFixture) -> None:
+    counted = Counted()
+    responses = CachedResponses[str](max_entries=2, ttl_seconds=60)
+    under_a_list: Any = responses.under(["no key"])  # type: ignore[arg-type]
+    given = await counted.dependency.call(answer, fallback=under_a_list)
+    assert (given.value, given.is_real) == ("answer", True)
+    given = counted.dependency.call_sync(lambda: "answer", fallback=under_a_list)
+    assert (given.value, given.is_real) == ("answer", True)
+    assert "fallback.failed" in caplog.text
 
 
 def test_a_cached_response_is_forgotten_when_it_is_too_old() -> None:

@@ -89,6 +89,60 @@ def test_in_a_thread_too() -> None:
     assert counted.judged() == {"failure": 1, "success": 1}
 
 
+async def in_a_task(call: Coroutine[Any, Any, str]) -> str:
+    return await asyncio.create_task(call)
+
+
+async def with_a_limit(call: Coroutine[Any, Any, str]) -> str:
+    return await asyncio.wait_for(call, 5)
+
+
+async def beside_others(call: Coroutine[Any, Any, str]) -> str:
+    return (await asyncio.gather(call, asyncio.sleep(0)))[0]
+
+
+@pytest.mark.parametrize("outer", [by_call, by_decorator, by_block])
+@pytest.mark.parametrize("inner", [by_call, by_block, by_blocking_block])
+@pytest.mark.parametrize("start", [in_a_task, with_a_limit, beside_others])
+async def test_what_a_trials_own_tasks_call_is_no_other_trial(
+    outer: Face, inner: Face, start: Callable[[Coroutine[Any, Any, str]], Awaitable[str]]
+) -> None:
+    counted = half_open()
+    assert await outer(counted.dependency, lambda: start(inner(counted.dependency, answer))) == "answer"
+    assert counted.calls() == {"error": 1, "success": 2}
+    assert counted.judged() == {"failure": 1, "success": 1}
+    assert counted.dependency.breaker.closed
+
+
+async def test_what_a_trials_own_thread_calls_is_no_other_trial() -> None:
+    counted = half_open()
+    dependency = counted.dependency
+
+    async def by_thread() -> str:
+        return await asyncio.to_thread(dependency.call_sync, lambda: "answer")
+
+    assert await dependency.call(by_thread) == "answer"
+    assert counted.judged() == {"failure": 1, "success": 1}
+
+
+async def test_what_a_trial_started_and_left_behind_asks_for_itself() -> None:
+    counted = half_open()
+    dependency, ended = counted.dependency, asyncio.Event()
+
+    async def later() -> str:
+        await ended.wait()
+        return await dependency.call(answer)
+
+    async def trial() -> asyncio.Task[str]:
+        return asyncio.create_task(later())
+
+    left_behind = await dependency.call(trial)
+    dependency.breaker.force_open()
+    ended.set()
+    with pytest.raises(BreakerOpenError):
+        await left_behind
+
+
 async def test_one_failure_counts_once() -> None:
     counted = Counted(failure_threshold=2)
     with pytest.raises(ConnectionError):

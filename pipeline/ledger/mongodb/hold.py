@@ -40,8 +40,12 @@ class Hold:
 
     @property
     def available_nano_usd(self) -> int:
-        """Free for further calls; below 0 where they have cost more than was leased."""
-        return self.leased_nano_usd - self._untold_nano_usd - self.in_flight_nano_usd
+        """Free for further calls; below 0 where they have cost more than was leased.
+
+        What is being given back is not: the server may have granted it to another by now.
+        """
+        leaving = 0 if self.pending is None else min(0, self.pending.extra_nano_usd)
+        return self.leased_nano_usd + leaving - self._untold_nano_usd - self.in_flight_nano_usd
 
     @property
     def has_to_tell(self) -> bool:

@@ -46,6 +46,15 @@ def test_forced_open_it_stays_open_whatever_the_time() -> None:
     assert breaker.open_until > dt.datetime.now(dt.UTC)
 
 
+def test_once_it_is_closed_again_the_century_is_over() -> None:
+    clock = Clock()
+    breaker = make(clock)
+    breaker.force_open()
+    breaker.reset()
+    clock.advance(10)
+    assert breaker.open_remaining == -10
+
+
 def test_an_open_breaker_can_be_forced_open_without_another_transition() -> None:
     clock, told = Clock(), Told()
     breaker = make(clock, listener=told)

@@ -10,7 +10,13 @@ import circuitbreaker
 import pytest
 
 from pipeline.breaker import Breaker, BreakerOpenError
-from pipeline.rejections import RejectedError
+from pipeline.metrics import Window
+from pipeline.rejections import (
+    BudgetExceededError,
+    BudgetUnavailableError,
+    RateLimitedError,
+    RejectedError,
+)
 from tests.clock import Clock
 from tests.pipeline.breaker.told import fail, half_open, make
 
@@ -71,6 +77,23 @@ def test_it_can_be_pickled(seconds: float) -> None:
     copy = pickle.loads(pickle.dumps(error))
     assert (copy.name, copy.dependency) == ("openrouter", "openrouter")
     assert (copy.retry_after_seconds, str(copy)) == (seconds, str(error))
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        BreakerOpenError("openrouter", 2.5),
+        BudgetExceededError("openrouter", limit_usd=1, spent_usd=1, asked_usd=0.5, retry_after_seconds=9),
+        BudgetUnavailableError("openrouter", retry_after_seconds=1),
+        RateLimitedError("openrouter", limit=5, window=Window.MINUTE, retry_after_seconds=3),
+    ],
+    ids=lambda error: type(error).__name__,
+)
+def test_a_refusal_with_a_note_can_be_pickled(error: RejectedError) -> None:
+    error.add_note("while the third posting was read")
+    copy = pickle.loads(pickle.dumps(error))
+    assert type(copy) is type(error)
+    assert (str(copy), vars(copy)) == (str(error), vars(error))
 
 
 def refuse() -> None:
