@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import ipaddress
 from collections.abc import Callable, Mapping, Sequence
+from functools import lru_cache
 from typing import Final, TypedDict
 
 from aiohttp import hdrs, web
@@ -16,6 +16,10 @@ RELATION_LABEL: Final = "__meta_sidecar_relation"
 
 As every label that begins with `__`, it is gone after relabelling.
 """
+
+
+_HTTP_PORT: Final = 80
+"""Which a Host header does not name."""
 
 
 class TargetGroup(TypedDict):
@@ -33,7 +37,7 @@ def target_groups(own: str | None, peers: Sequence[str], labels: Mapping[str, st
         peers: the other sidecars'. This one may be among them: one configuration serves all.
         labels: for all of them.
     """
-    others = [peer for peer in peers if peer != own]
+    others = [peer for peer in peers if own is None or _canonical(peer) != _canonical(own)]
     groups = (("self", [] if own is None else [own]), ("peer", others))
     return [
         TargetGroup(targets=targets, labels={**labels, RELATION_LABEL: relation})
@@ -58,10 +62,19 @@ class DiscoveryRoutes:
         return web.json_response(groups, headers={hdrs.CACHE_CONTROL: "no-store"})
 
 
+# For what is configured alone, a thousand peers at most; what a client writes is not kept.
+@lru_cache(maxsize=2_048)
+def _canonical(address: str) -> Address:
+    return Address.parse(address).canonical()
+
+
 def named_by(request: web.Request, peers: Sequence[str]) -> str | None:
     """The peer that this sidecar was asked as, if it was; the header can name nobody else."""
-    name = request.headers.get(hdrs.HOST)
-    return name if name in peers else None
+    try:
+        asked = Address.parse(request.headers.get(hdrs.HOST, ""), default_port=_HTTP_PORT).canonical()
+    except ValueError:
+        return None
+    return next((peer for peer in peers if _canonical(peer) == asked), None)
 
 
 def reached_at(request: web.Request) -> str | None:
@@ -70,9 +83,5 @@ def reached_at(request: web.Request) -> str | None:
     None where the connection is not one of TCP.
     """
     name = None if request.transport is None else request.transport.get_extra_info("sockname")
-    if not isinstance(name, tuple):
-        return None
-    host = ipaddress.ip_address(name[0])
     # Who listens on IPv6 for both sees IPv4 as ::ffff:192.0.2.1.
-    mapped = host.ipv4_mapped if isinstance(host, ipaddress.IPv6Address) else None
-    return str(Address(str(host if mapped is None else mapped), name[1]))
+    return str(Address(name[0], name[1]).canonical()) if isinstance(name, tuple) else None

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Hashable, Mapping
 from types import MappingProxyType
 from typing import Annotated, Final, Self
 
@@ -12,7 +12,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, PlainSerializ
 from pipeline.metrics import METRICS as WORKERS_METRICS
 from sidecar.config.errors import shown
 from sidecar.metrics import METRICS as OWN_METRICS
-from sidecar.probes.address import AddressText
+from sidecar.probes.address import Address, AddressText
 
 _MAX_SIDECARS: Final = 1_000
 _MEMBER: Final = re.compile(r"[A-Za-z0-9]([A-Za-z0-9._:-]{0,251}[A-Za-z0-9])?")
@@ -34,10 +34,23 @@ def _member(text: str) -> str:
 
 
 def _distinct(names: tuple[str, ...]) -> tuple[str, ...]:
-    twice = next((name for number, name in enumerate(names) if name in names[:number]), None)
-    if twice is not None:
-        raise ValueError(f"{shown(twice)} is given twice; keep one")
-    return names
+    return _distinct_as(names, str)
+
+
+def _distinct_addresses(addresses: tuple[str, ...]) -> tuple[str, ...]:
+    return _distinct_as(addresses, lambda text: Address.parse(text).canonical())
+
+
+def _distinct_as(texts: tuple[str, ...], meaning: Callable[[str], Hashable]) -> tuple[str, ...]:
+    seen: dict[Hashable, str] = {}
+    for text in texts:
+        before = seen.get(meant := meaning(text))
+        if before == text:
+            raise ValueError(f"{shown(text)} is given twice; keep one")
+        if before is not None:
+            raise ValueError(f"{shown(before)} and {shown(text)} are the same; keep one")
+        seen[meant] = text
+    return texts
 
 
 def _labels(labels: Mapping[str, str]) -> Mapping[str, str]:
@@ -92,7 +105,7 @@ class Discovery(BaseModel):
         default=None,
         description="`host:port` at which Prometheus finds this one; null: where it was asked for the list.",
     )
-    peers: Annotated[tuple[AddressText, ...], AfterValidator(_distinct)] = Field(
+    peers: Annotated[tuple[AddressText, ...], AfterValidator(_distinct_addresses)] = Field(
         default=(), max_length=_MAX_SIDECARS, description="`host:port` of the other sidecars."
     )
     labels: Annotated[Mapping[str, str], AfterValidator(_labels), PlainSerializer(dict)] = Field(

@@ -37,6 +37,19 @@ class Address:
             raise ValueError(f"the port is not between 1 and {_MAX_PORT}; correct it")
         return cls(_host(host), int(port))
 
+    def canonical(self) -> Address:
+        """The same for every way to write it.
+
+        A name is in lower case and without the root's dot at its end, a number in its shortest form, and IPv4
+        within IPv6 (`::ffff:192.0.2.1`) is IPv4.
+        """
+        try:
+            number = ipaddress.ip_address(self.host)
+        except ValueError:
+            return Address(self.host.lower().removesuffix("."), self.port)
+        mapped = number.ipv4_mapped if isinstance(number, ipaddress.IPv6Address) else None
+        return Address(str(number if mapped is None else mapped), self.port)
+
     def __str__(self) -> str:
         return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
 

@@ -6,10 +6,12 @@ from unittest.mock import Mock
 
 import pytest
 from aiohttp.test_utils import make_mocked_request
+from pydantic import ValidationError
 
 from sidecar.app import Sidecar
 from sidecar.config import Config, load
-from sidecar.discovery import RELATION_LABEL, reached_at, target_groups
+from sidecar.config.fleet import Discovery
+from sidecar.discovery import RELATION_LABEL, named_by, reached_at, target_groups
 from sidecar.redaction import Redactor
 
 CONFIGS = Path(__file__).parents[1] / "configs"
@@ -25,6 +27,35 @@ def test_this_sidecar_among_its_peers_is_listed_once() -> None:
         (["a:1"], "self"),
         (["b:1"], "peer"),
     ]
+
+
+@pytest.mark.parametrize(
+    ("own", "peer"),
+    [
+        ("other:9747", "Other:9747"),
+        ("other.example:9747", "OTHER.example.:9747"),
+        ("[::1]:9747", "[0:0::1]:9747"),
+        ("[2001:db8::a]:9747", "[2001:DB8:0::A]:09747"),
+        ("192.0.2.1:9747", "[::ffff:192.0.2.1]:9747"),
+        ("[::ffff:c000:201]:9747", "192.0.2.1:9747"),
+    ],
+)
+def test_this_sidecar_is_listed_once_however_the_peers_spell_it(own: str, peer: str) -> None:
+    groups = target_groups(own, (peer, "b:1"), {})
+    assert [group["targets"] for group in groups] == [[own], ["b:1"]]
+
+
+@pytest.mark.parametrize(
+    ("own", "peer"),
+    [("other:9747", "other:9748"), ("[::1]:9747", "[::2]:9747"), ("192.0.2.1:9747", "192.0.2.10:9747")],
+)
+def test_another_address_is_another_sidecar(own: str, peer: str) -> None:
+    assert [group["targets"] for group in target_groups(own, (peer,), {})] == [[own], [peer]]
+
+
+def test_peers_are_the_same_in_any_spelling() -> None:
+    with pytest.raises(ValidationError, match=r"'Other:9747' and 'other\.:9747' are the same; keep one"):
+        Discovery(peers=("Other:9747", "b:9747", "other.:9747"))
 
 
 async def test_all_are_listed_with_their_labels(aiohttp_client: Any) -> None:
@@ -58,6 +89,29 @@ async def test_who_asks_by_a_name_that_the_peers_have_of_it_gets_it_once(aiohttp
         ([peers[0]], "self"),
         ([peers[1]], "peer"),
     ]
+
+
+@pytest.mark.parametrize(
+    ("peer", "host"),
+    [
+        ("localhost:9747", "LOCALHOST:9747"),
+        ("Host-1.example.net:9747", "host-1.example.net.:9747"),
+        ("[0:0::1]:9747", "[::1]:9747"),
+        ("host-1.example.net:80", "host-1.example.net"),
+        ("[::1]:80", "[::1]"),
+    ],
+)
+def test_who_asks_may_spell_the_name_otherwise(peer: str, host: str) -> None:
+    request = make_mocked_request("GET", "/sd", headers={"Host": host})
+    assert named_by(request, ("other:9747", peer)) == peer
+
+
+@pytest.mark.parametrize(
+    "host", ["", "evil.example:9747", "other", "::1", "[::1", "other:9747:9747", "a" * 9_000]
+)
+def test_who_asks_by_anything_else_names_nobody(host: str) -> None:
+    request = make_mocked_request("GET", "/sd", headers={"Host": host})
+    assert named_by(request, ("other:9747", "[::1]:9747")) is None
 
 
 @pytest.mark.parametrize(
