@@ -129,12 +129,19 @@ async def test_a_price_that_raises_costs_the_ceiling_and_keeps_the_answer() -> N
     assert counted.value("pipeline_priced_calls_total", source="ceiling") == 1
 
 
-async def test_no_more_than_so_many_model_names_become_labels() -> None:
+async def test_no_more_than_so_many_model_names_become_labels_of_each_dependency() -> None:
     counted = Counted()
     for number in range(MAX_MODEL_NAMES + 3):
         await counted.dependency.call(answer, price=priced(1.0, model=f"model-{number}"))
     assert counted.value("pipeline_cost_usd_total", layer="none", model="other") == 3
     assert counted.value("pipeline_cost_usd_total", layer="none", model=f"model-{MAX_MODEL_NAMES}") is None
+
+    another = Dependency("anthropic", meter=counted.meter, clock=counted.clock)
+    await another.call(answer, price=priced(1.0, model="model-0"))
+    await another.call(answer, price=priced(1.0, model="a-later-one"))
+    for name in ("model-0", "a-later-one"):
+        spent = counted.value("pipeline_cost_usd_total", dependency="anthropic", layer="none", model=name)
+        assert spent == 1
 
 
 def test_every_series_of_a_declared_layer_exists_with_0() -> None:
