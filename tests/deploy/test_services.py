@@ -43,6 +43,14 @@ def test_a_service_is_started_with_the_files_that_are_mounted(service: str) -> N
     assert mounts(service)[storage] in compose()["volumes"]
 
 
+@pytest.mark.parametrize("service", ["prometheus", "alertmanager"])
+def test_links_to_a_service_lead_to_the_port_that_is_open(service: str) -> None:
+    """By itself it names the container, which no browser finds."""
+    (url,) = re.findall(r"^--web\.external-url=(.+)$", "\n".join(SERVICES[service]["command"]), re.MULTILINE)
+    (port,) = SERVICES[service]["ports"]
+    assert url == f"http://localhost:{port.split(':')[1]}"
+
+
 def test_prometheus_finds_the_rules_beside_its_configuration() -> None:
     for rules in prometheus("prometheus")["rule_files"]:
         assert mounts("prometheus")[f"/etc/prometheus/{rules}"] == "./dashboards/generated/rules.yml"
