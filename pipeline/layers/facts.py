@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Final
 
-from pipeline.layers.vocabulary import NO_NAMES, NUMBER_WORDS
+from pipeline.layers.numbers import numbers_in
+from pipeline.layers.vocabulary import NO_NAMES, NUMBER_WORDS, OPENERS, SCALES
 
-# Not the digits of a name, as in B2B or S3.
-_NUMBER: Final = re.compile(r"(?<![^\W\d_])\d(?:[\d.,'’\u00a0\u2009\u202f]*\d)?")
 _WORD: Final = re.compile(r"[^\W_]+(?:[-'’.&+#/][^\W_]+)*[+#]*")
 _SENTENCE_END: Final = re.compile(r"[.!?:;][\"'”’)]?\s*[\"'“‘(]?$")
+_NO_NAMES_ENDING: Final = re.compile(r"[a-z]{2,}(?:ed|ing|ly|tion|ment|ness|ility)")
 _STEM_CHARS: Final = 5
 _CONTENT_CHARS: Final = 4
 
@@ -23,7 +23,7 @@ class Facts:
     """Of one text.
 
     Attributes:
-        numbers: In digits, without separators: `400,000` and `400 000` are one number, `two` is 2.
+        numbers: As `numbers_in` writes them.
         words: In small letters; `well-known` is three of them.
         stems: The beginnings of the words of substance, so that forms of one word are one.
         parts: Of words, as names are made of them: `PostgreSQL-based` has two.
@@ -48,9 +48,8 @@ def facts_of(text: str) -> Facts:
         else:
             words.update(re.split(r"[-/]", small))
             parts.update(_split(small))
-    digits = {re.sub(r"[^\d.]", "", found.replace(",", "")).strip(".") for found in _NUMBER.findall(text)}
     return Facts(
-        numbers=frozenset(digits | {NUMBER_WORDS[word] for word in words if word in NUMBER_WORDS}),
+        numbers=numbers_in(text),
         words=frozenset(words),
         stems=frozenset(
             word[:_STEM_CHARS] for word in words if len(word) >= _CONTENT_CHARS and not word.isdigit()
@@ -59,12 +58,21 @@ def facts_of(text: str) -> Facts:
     )
 
 
-def names_in(text: str) -> set[str]:
-    """What looks like a name: a capital letter inside a sentence, or one inside a word anywhere."""
-    return set(_names(text))
+@lru_cache(maxsize=256)
+def plain_words_of(text: str) -> frozenset[str]:
+    """The words that the text has in small letters, by their beginnings: no names."""
+    return frozenset(word[:_STEM_CHARS] for word in _WORD.findall(text) if word.islower())
 
 
-def _names(text: str) -> Iterable[str]:
+def names_in(text: str, *, plain_words: Collection[str] = ()) -> set[str]:
+    """What looks like a name: a word with a capital letter, or one inside a word.
+
+    The first word of a sentence is one unless sentences begin so, or it is one of `plain_words`.
+    """
+    return set(_names(text, plain_words))
+
+
+def _names(text: str, plain_words: Collection[str]) -> Iterable[str]:
     end = 0
     for found in _WORD.finditer(text):
         word = found[0]
@@ -74,13 +82,19 @@ def _names(text: str) -> Iterable[str]:
         if word.casefold() in NO_NAMES:
             continue
         inside = any(character.isupper() for character in word[1:])
-        if inside or (word[0].isupper() and (not begins or _is_followed_by_capital(text, end))):
+        if inside or (word[0].isupper() and not (begins and _begins_sentences(word, plain_words))):
             yield from _parts(word)
 
 
-def _is_followed_by_capital(text: str, end: int) -> bool:
-    following = _WORD.match(text, end + 1)
-    return following is not None and following[0][0].isupper() and following[0].casefold() not in NO_NAMES
+def _begins_sentences(word: str, plain_words: Collection[str]) -> bool:
+    small = word.casefold()
+    first = re.split(r"[-/’']", small)[0]
+    return (
+        small[:_STEM_CHARS] in plain_words
+        or f"{small.removesuffix('ies')}y"[:_STEM_CHARS] in plain_words
+        or bool({small, first} & (OPENERS | NO_NAMES | NUMBER_WORDS.keys() | SCALES.keys()))
+        or _NO_NAMES_ENDING.fullmatch(small) is not None
+    )
 
 
 def _parts(word: str) -> list[str]:

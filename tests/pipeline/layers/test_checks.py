@@ -106,7 +106,7 @@ def test_nothing_is_wrong_with_what_rests_on_the_cv() -> None:
             "cover_letter.closing: it tells of the candidate's past; say that in a claim",
         ),
         (
-            put("cover_letter", "closing", value="I bring 77 knives."),
+            put("cover_letter", "closing", value="I would bring 77 knives."),
             "cover_letter.closing: numbers that the source does not have: 77",
         ),
         (
