@@ -37,11 +37,13 @@ PROGRAMMING_ERRORS: Final = (
 """Mistakes on our side of the wire. Not among them: ValueError and LookupError, which is what reading an
 answer that is not as promised raises; but what cannot be encoded is a request."""
 
+_PAYMENT_REQUIRED: Final = 402
+
 COUNTED_CLIENT_STATUSES: Final = frozenset({408, 429})
 """Of 400 to 499: the provider is too slow or too busy. The others say that the request was wrong."""
 
 RETRIED_CLIENT_STATUSES: Final = COUNTED_CLIENT_STATUSES | {409, 425}
-REPLACED_CLIENT_STATUSES: Final = RETRIED_CLIENT_STATUSES | {402}
+REPLACED_CLIENT_STATUSES: Final = RETRIED_CLIENT_STATUSES | {_PAYMENT_REQUIRED}
 """402: the account at the provider has run dry; to the caller that is a limit like any other."""
 
 ErrorTest = Callable[[BaseException], bool]
@@ -63,6 +65,11 @@ def is_replaceable(error: BaseException) -> bool:
     Not for other 4xx (a wrong request or key must be seen) and never for programming errors.
     """
     return isinstance(error, REJECTIONS) or _is_providers(error, REPLACED_CLIENT_STATUSES)
+
+
+def says_no_credit(error: BaseException) -> bool:
+    """Whether the account at the provider has run dry: 402."""
+    return status_of(error) == _PAYMENT_REQUIRED
 
 
 def is_timeout(error: BaseException) -> bool:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Final, Generic, Self, TypeVar
 import structlog
 
 from pipeline.breaker import BreakerOpenError
+from pipeline.failures import says_no_credit
 from pipeline.fallbacks import Answer, Fallback
 from pipeline.meter import Meter
 from pipeline.prices import Prices
@@ -44,7 +45,7 @@ _NO_FALLBACK: Final = _NoFallback()
 class _Refused(Generic[F]):
     """A fallback that is told of an earlier model's refusal instead of the last one's failure."""
 
-    def __init__(self, refusal: RejectedError, fallback: Fallback[F]) -> None:
+    def __init__(self, refusal: RejectedError | ProviderError, fallback: Fallback[F]) -> None:
         self._refusal = refusal
         self._fallback = fallback
 
@@ -94,7 +95,7 @@ class LanguageModels:
             RejectedError, ProviderError: the last model's, where the fallback has no answer.
         """
         *first, last = self.models
-        refused: RejectedError | None = None
+        refused: RejectedError | ProviderError | None = None
         for model in first:
             try:
                 return await model.ask(messages, max_output_tokens=max_output_tokens, fallback=_NO_FALLBACK)
@@ -103,9 +104,15 @@ class LanguageModels:
                     refused = error
             except ProviderError as error:
                 log.warning("language_model.failed", dependency=model.dependency.name, reason=error.reason)
+                if says_no_credit(error):
+                    refused = error
         if refused is not None:
             fallback = _Refused(refused, fallback)
         return await last.ask(messages, max_output_tokens=max_output_tokens, fallback=fallback)
+
+    def can_answer(self) -> bool:
+        """Whether one may be asked now: not where all their breakers are open."""
+        return not all(model.dependency.breaker.opened for model in self.models)
 
     async def close(self) -> None:
         for model in self.models:
