@@ -80,9 +80,10 @@ def board(
 
 
 def link_to(uid: Uid, *labels: str) -> str:
-    """The address of another dashboard, at the same time, for the series that was clicked."""
-    chosen = "".join(f"&var-{label}=${{__field.labels.{label}}}" for label in labels)
-    return f"/d/{uid}?${{__url_time_range}}&var-datasource=${{datasource}}{chosen}"
+    """The address of another dashboard: same time, same sidecars, and the series that was clicked."""
+    kept = "".join(f"&${{{name}:queryparam}}" for name in EVERY)
+    clicked = "".join(f"&var-{label}=${{__field.labels.{label}}}" for label in labels)
+    return f"/d/{uid}?${{__url_time_range}}&var-datasource=${{datasource}}{kept}{clicked}"
 
 
 def _data_source() -> core.Template:

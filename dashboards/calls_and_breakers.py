@@ -8,7 +8,7 @@ from dashboards.boards import Uid, board, link_to, scope_of
 from dashboards.colors import GREEN, RED, YELLOW
 from dashboards.outcome_colors import BREAKER, CALLS
 from dashboards.panels import Shown, graph, query, row, timeline
-from dashboards.queries import BAR_WINDOW, Match, highest, numbered, one_of, share, total
+from dashboards.queries import Match, highest, numbered, one_of, share, total
 from dashboards.units import CALLS_PER_SECOND, COUNT, RATIO, SECONDS
 from pipeline import metrics
 from pipeline.metrics import BreakerState, CallOutcome
@@ -88,10 +88,7 @@ CALLS_AND_BREAKERS: Final = board(
             "Transitions",
             "Changes of state in each interval.",
             query(
-                total(
-                    _SCOPE.increase(metrics.CIRCUIT_BREAKER_TRANSITIONS, BAR_WINDOW),
-                    *("dependency", "from_state", "to_state"),
-                )
+                _SCOPE.in_bar(metrics.CIRCUIT_BREAKER_TRANSITIONS, "dependency", "from_state", "to_state")
                 + " > 0",
                 f"{_LEGEND} {{{{from_state}}}} → {{{{to_state}}}}",
             ),
@@ -181,7 +178,7 @@ CALLS_AND_BREAKERS: Final = board(
             "Fallbacks",
             "Answers that did not come from the dependency, by what was given instead.",
             query(
-                total(_SCOPE.increase(metrics.PIPELINE_FALLBACKS, BAR_WINDOW), "dependency", "kind") + " > 0",
+                _SCOPE.in_bar(metrics.PIPELINE_FALLBACKS, "dependency", "kind") + " > 0",
                 f"{_LEGEND} {{{{kind}}}}",
             ),
             unit=COUNT,

@@ -9,7 +9,7 @@ from dashboards.colors import GREEN, RED, YELLOW
 from dashboards.dependency_states import STATES, worst_state
 from dashboards.panels import Column, bar_gauge, graph, query, row, table, timeline
 from dashboards.projection import quota_in_a_day
-from dashboards.queries import BAR_WINDOW, highest, lowest, total
+from dashboards.queries import highest, lowest, total
 from dashboards.units import COUNT, NO_UNIT, RATIO, SECONDS
 from sidecar import metrics
 
@@ -59,7 +59,7 @@ DEPENDENCIES: Final = board(
             "Failures by reason",
             "Failed runs in each interval.",
             query(
-                total(_SCOPE.increase(metrics.PROBE_FAILURES, BAR_WINDOW), "dependency", "reason") + " > 0",
+                _SCOPE.in_bar(metrics.PROBE_FAILURES, "dependency", "reason") + " > 0",
                 "{{dependency}} {{reason}}",
             ),
             unit=COUNT,

@@ -25,8 +25,8 @@ _DASHBOARD_KEYS: Final = (
     *("schemaVersion", "tags", "templating", "time", "timepicker", "timezone", "title", "uid", "version"),
 )
 _PANEL_KEYS: Final = (
-    *("datasource", "description", "fieldConfig", "gridPos", "id", "links", "options", "targets", "timeFrom"),
-    *("title", "transformations", "transparent", "type"),
+    *("datasource", "description", "fieldConfig", "gridPos", "id", "interval", "links", "options", "targets"),
+    *("timeFrom", "title", "transformations", "transparent", "type"),
 )
 _ROW_KEYS: Final = ("collapsed", "gridPos", "id", "panels", "title", "type")
 _TARGET_KEYS: Final = ("datasource", "expr", "format", "hide", "instant", "interval", "legendFormat", "refId")

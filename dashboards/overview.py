@@ -6,23 +6,17 @@ from typing import Final
 
 from dashboards.boards import Uid, board, firing_alerts, link_to, scope_of
 from dashboards.colors import BLUE, GREEN, RED, YELLOW
-from dashboards.dependency_states import STATES, worst_state
+from dashboards.dependency_states import STATES, count_down, count_up, worst_state
 from dashboards.outcome_colors import RUNS
 from dashboards.panels import Column, graph, query, row, stat, table, timeline
 from dashboards.projection import spent_in_period
-from dashboards.queries import BAR_WINDOW, ScrapeSeries, highest, or_zero, total
+from dashboards.queries import ScrapeSeries, highest, or_zero, total
 from dashboards.units import COUNT, RATIO, USD
 from pipeline import metrics as worker
 from pipeline.metrics import BreakerState
-from sidecar import metrics
-from sidecar.state import DependencyState
 
 _SCOPE = scope_of()
 _BAD: Final = ((0, GREEN), (1, RED))
-
-
-def _in_state(state: DependencyState) -> str:
-    return total(highest(_SCOPE.series(metrics.DEPENDENCY_STATE, state=state), "dependency"))
 
 
 _BUDGET_RATIO = highest(f"{spent_in_period(_SCOPE)} / {_SCOPE.series(worker.PIPELINE_BUDGET_LIMIT)}")
@@ -43,15 +37,15 @@ OVERVIEW: Final = board(
         ),
         stat(
             "Dependencies up",
-            "Dependencies that are up after debouncing.",
-            query(_in_state(DependencyState.UP), now=True),
+            "Up or degraded for some sidecar, down for none, after debouncing.",
+            query(count_up(_SCOPE), now=True),
             steps=((0, GREEN),),
             link=link_to(Uid.DEPENDENCIES),
         ),
         stat(
             "Dependencies down",
-            "Dependencies that are down after debouncing.",
-            query(_in_state(DependencyState.DOWN), now=True),
+            "Down for any sidecar, after debouncing.",
+            query(count_down(_SCOPE), now=True),
             steps=_BAD,
             link=link_to(Uid.DEPENDENCIES),
         ),
@@ -126,7 +120,7 @@ OVERVIEW: Final = board(
         graph(
             "Jobs that ended",
             "Jobs in each interval, by how they ended.",
-            query(total(_SCOPE.increase(worker.PIPELINE_JOBS, BAR_WINDOW), "outcome"), "{{outcome}}"),
+            query(_SCOPE.in_bar(worker.PIPELINE_JOBS, "outcome"), "{{outcome}}"),
             unit=COUNT,
             bars=True,
             stacked=True,

@@ -15,6 +15,8 @@ DATA_SOURCE: Final = {"type": "prometheus", "uid": "${datasource}"}
 
 
 SHORTEST_BAR: Final = "1m"
+"""Grafana's `Min interval` of a panel. The `Min step` of a query would be taken for the time between scrapes,
+and `$__rate_interval` would be four times as long."""
 
 Steps = Sequence[tuple[float, str]]
 """Thresholds: from this value on, this colour. The first holds below its value too."""
@@ -59,11 +61,8 @@ def graph(
 ) -> core.TimeSeries:
     """Lines through time, from 0 up. `steps` are drawn as lines; `colors` by a series' name.
 
-    Bars are for what is counted in `BAR_WINDOW`, at least a minute of it.
+    Bars are for what `Scope.in_bar` counts, at least a minute of it.
     """
-    if bars:
-        for target in queries:
-            target.interval = SHORTEST_BAR
     return core.TimeSeries(
         title=title,
         description=description,
@@ -81,6 +80,7 @@ def graph(
         tooltipMode="multi",
         tooltipSort="desc",
         overrides=_colors(colors or {}),
+        interval=SHORTEST_BAR if bars else None,
         gridPos=_size(width, height),
         extraJson=_defaults(noValue=empty, max=highest),
     )

@@ -9,7 +9,7 @@ from dashboards.boards import Uid, board, link_to, scope_of
 from dashboards.colors import BLUE, GREEN, RED, YELLOW
 from dashboards.outcome_colors import RUNS
 from dashboards.panels import graph, query, row, stat
-from dashboards.queries import BAR_WINDOW, Match, Suffix, highest, one_of, or_zero, share, total
+from dashboards.queries import Match, Suffix, highest, one_of, or_zero, share, total
 from dashboards.units import COUNT, PER_SECOND, RATIO, SECONDS, USD
 from pipeline import metrics
 from pipeline.metrics import RunOutcome, TokenType
@@ -101,7 +101,7 @@ PIPELINE: Final = board(
         graph(
             "Jobs that ended",
             "In each interval, by how they ended.",
-            query(total(_SCOPE.increase(metrics.PIPELINE_JOBS, BAR_WINDOW), "outcome"), "{{outcome}}"),
+            query(_SCOPE.in_bar(metrics.PIPELINE_JOBS, "outcome"), "{{outcome}}"),
             unit=COUNT,
             bars=True,
             stacked=True,
@@ -167,7 +167,7 @@ PIPELINE: Final = board(
             "Runs of layers",
             "Runs that ended in each interval, by how.",
             query(
-                total(_SCOPE.increase(metrics.PIPELINE_LAYER_RUNS, BAR_WINDOW), "layer", "outcome") + " > 0",
+                _SCOPE.in_bar(metrics.PIPELINE_LAYER_RUNS, "layer", "outcome") + " > 0",
                 "{{layer}} {{outcome}}",
             ),
             unit=COUNT,

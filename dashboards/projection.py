@@ -8,6 +8,7 @@ from dashboards.queries import Scope, highest
 from pipeline.metrics import PIPELINE_BUDGET_PERIOD_END, PIPELINE_BUDGET_SPENT
 from sidecar.metrics import DEPENDENCY_QUOTA_REMAINING
 
+_HOUR_SECONDS: Final = 3_600
 _DAY_SECONDS: Final = 86_400
 
 
@@ -23,13 +24,27 @@ def budget_at_period_end(scope: Scope) -> str:
     With more than a day to go the pace of the last day counts, since a nightly batch is no trend; with
     less, that of the last hour.
     """
-    spent = scope.series(PIPELINE_BUDGET_SPENT)
     left_seconds = f"scalar({highest(scope.series(PIPELINE_BUDGET_PERIOD_END))} - time())"
-    by_day = f"predict_linear({spent}[1d], {left_seconds}) and on () vector({left_seconds}) > {_DAY_SECONDS}"
+    by_day = (
+        f"{_at_pace_of(scope, '1d', _DAY_SECONDS, left_seconds)} "
+        f"and on () vector({left_seconds}) > {_DAY_SECONDS}"
+    )
     by_hour = (
-        f"predict_linear({spent}[1h], {left_seconds}) and on () 0 < vector({left_seconds}) <= {_DAY_SECONDS}"
+        f"{_at_pace_of(scope, '1h', _HOUR_SECONDS, left_seconds)} "
+        f"and on () 0 < vector({left_seconds}) <= {_DAY_SECONDS}"
     )
     return f"({by_day} or {by_hour})"
+
+
+def _at_pace_of(scope: Scope, window: str, window_seconds: int, left_seconds: str) -> str:
+    """What was spent since the least in the window is spread over all of it.
+
+    Once the period turns, the least is that of the new one; who has not worked since has spent nothing more.
+    A line fitted to the window would fall at that turn, and rise too steeply through a first batch.
+    """
+    spent = scope.series(PIPELINE_BUDGET_SPENT)
+    grown = f"({spent} - min_over_time({spent}[{window}]))"
+    return f"{spent_in_period(scope)} + {grown} / {window_seconds} * {left_seconds}"
 
 
 def quota_in_a_day(scope: Scope) -> str:

@@ -14,9 +14,10 @@ SIDECAR_JOB: Final = "sidecar"
 
 STEP_WINDOW: Final = "$__rate_interval"
 """Grafana's own: four scrapes, or the step of the graph if that is longer."""
-BAR_WINDOW: Final = "$__interval"
-"""The time that one bar stands for: what is counted in it is counted in no other."""
 SHOWN_RANGE: Final = "$__range"
+
+KNOWN_FOR: Final = "6h"
+"""For so long a rule remembers what there was, to tell that it is gone."""
 
 _TARGET_LABELS: Final = ("job", "instance")
 
@@ -105,6 +106,19 @@ class Scope:
     ) -> str:
         """Growth in the window; without a suffix, of a histogram's count."""
         return f"increase({self.series(definition, _or_count(definition, suffix), **labels)}[{window}])"
+
+    def in_bar(
+        self,
+        definition: CounterDefinition | HistogramDefinition,
+        *by: str,
+        **labels: str | StrEnum | Match,
+    ) -> str:
+        """Growth in the time that one bar stands for.
+
+        The window of the rate is longer than a bar, by a scrape: of windows as long as a bar each would end
+        before the next begins, and what happens between the two scrapes there would be in neither.
+        """
+        return f"{total(self.rate(definition, **labels), *by)} * $__interval_ms / 1000"
 
     def quantile(
         self,

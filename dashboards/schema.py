@@ -116,6 +116,8 @@ def _resolution(dashboard: Json) -> Iterator[str]:
             for key in _LEGACY_TARGET_KEYS:
                 if key in target:
                     yield f"{where}: target key {key} makes the graph coarse or is not Prometheus'"
+            if target.get("interval") and "$__rate_interval" in target.get("expr", ""):
+                yield f"{where}: a target's interval counts as that of scrapes; give the panel one"
             if "exemplar" not in target or target.get("range") is not (not target.get("instant")):
                 yield f"{where}: a target has exemplar, and either range or instant"
 

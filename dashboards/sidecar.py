@@ -7,7 +7,7 @@ from typing import Final
 from dashboards.boards import Uid, board, scope_of
 from dashboards.colors import GREEN, RED, YELLOW
 from dashboards.panels import Column, Shown, graph, query, row, stat, table, timeline
-from dashboards.queries import BAR_WINDOW, ScrapeSeries, highest, total
+from dashboards.queries import ScrapeSeries, highest, total
 from dashboards.units import BYTES, COUNT, SECONDS
 from sidecar import metrics
 
@@ -139,11 +139,11 @@ SIDECAR: Final = board(
             "Files merged, and compactions that failed",
             "Metric files of dead workers in each interval; a compaction fails for the disk or permissions.",
             query(
-                total(_SCOPE.increase(metrics.SIDECAR_SPOOL_COMPACTED_FILES, BAR_WINDOW), "instance"),
+                _SCOPE.in_bar(metrics.SIDECAR_SPOOL_COMPACTED_FILES, "instance"),
                 f"{_LEGEND} merged",
             ),
             query(
-                total(_SCOPE.increase(metrics.SIDECAR_SPOOL_COMPACTION_FAILURES, BAR_WINDOW), "instance"),
+                _SCOPE.in_bar(metrics.SIDECAR_SPOOL_COMPACTION_FAILURES, "instance"),
                 f"{_LEGEND} failed",
             ),
             unit=COUNT,

@@ -5,14 +5,15 @@ from __future__ import annotations
 from typing import Final
 
 from dashboards.projection import quota_in_a_day
-from dashboards.queries import EVERYWHERE, highest, lowest
+from dashboards.queries import EVERYWHERE, KNOWN_FOR, highest, lowest
 from dashboards.rules import Alert, Group, Severity
 from sidecar import metrics
 
 _DAY_SECONDS: Final = 86_400
 
 # With several sidecars a dependency is down when none of them reaches it.
-_UP = highest(EVERYWHERE.series(metrics.PROBE_SUCCESS), "dependency")
+_PROBE = EVERYWHERE.series(metrics.PROBE_SUCCESS)
+_UP = highest(_PROBE, "dependency")
 _CRITICAL = EVERYWHERE.series(metrics.DEPENDENCY_INFO, critical="true")
 # Each reason once, however many sidecars found it.
 _REASON = (
@@ -20,6 +21,28 @@ _REASON = (
     + EVERYWHERE.series(metrics.PROBE_FAILURE_REASON)
     + '{dependency="%s"}) == 1` $labels.dependency) }} ({{ .Labels.reason }}){{ end }}'
 )
+_REASON_HERE = (
+    "{{ range query (printf `max by (reason) ("
+    + EVERYWHERE.series(metrics.PROBE_FAILURE_REASON)
+    + '{dependency="%s", instance="%s"}) == 1` $labels.dependency $labels.instance) }}'
+    + " ({{ .Labels.reason }}){{ end }}"
+)
+_INTERVAL = EVERYWHERE.series(metrics.PROBE_INTERVAL)
+_MANY_CHANGES: Final = 5
+# Each window has room for ten runs or more of the probes that are judged by it and by no shorter one.
+_LONGER_WINDOWS: Final = ((120, "1h"), (360, "6h"), (1800, "1d"))
+
+
+def _flapping() -> str:
+    """More changes than `_MANY_CHANGES`: in 15 minutes, or in a window as long as slow probes need."""
+    changes = [f"changes({_PROBE}[15m]) > {_MANY_CHANGES}"]
+    changes += [
+        f"(changes({_PROBE}[{window}]) > {_MANY_CHANGES} and ignoring (kind) {_INTERVAL} >= {from_seconds})"
+        for from_seconds, window in _LONGER_WINDOWS
+    ]
+    return highest(" or ".join(changes), "dependency")
+
+
 _LEFT_SECONDS = f"{lowest(EVERYWHERE.series(metrics.PROBE_SSL_EARLIEST_CERT_EXPIRY), 'dependency')} - time()"
 
 DEPENDENCIES: Final = Group(
@@ -42,16 +65,39 @@ DEPENDENCIES: Final = Group(
             description=f"Every probe of {{{{ $labels.dependency }}}} has failed for two minutes{_REASON}.",
         ),
         Alert(
-            name="ProbeFlapping",
-            expression=(
-                f"{highest(f'changes({EVERYWHERE.series(metrics.PROBE_SUCCESS)}[15m])', 'dependency')} > 5"
+            name="ProbeDownHere",
+            expression=f"{_PROBE} == 0 and on (dependency) {_UP} == 1",
+            hold_seconds=600,
+            severity=Severity.WARNING,
+            summary="{{ $labels.instance }} does not reach {{ $labels.dependency }}, others do",
+            description=(
+                f"The probe of {{{{ $labels.dependency }}}} by {{{{ $labels.instance }}}} has failed for ten "
+                f"minutes{_REASON_HERE}, while that of another sidecar succeeds."
             ),
+        ),
+        Alert(
+            name="DependencyUnwatched",
+            expression=(
+                f"group by (dependency) (last_over_time({_PROBE}[{KNOWN_FOR}])) "
+                f"unless group by (dependency) ({_PROBE})"
+            ),
+            hold_seconds=300,
+            severity=Severity.WARNING,
+            summary="Nobody watches {{ $labels.dependency }} any more",
+            description=(
+                f"It was probed within the last {KNOWN_FOR}, and now no sidecar does: whether it is up is "
+                "not known, and its alerts have ended without being over."
+            ),
+        ),
+        Alert(
+            name="ProbeFlapping",
+            expression=_flapping(),
             hold_seconds=120,
             severity=Severity.WARNING,
             summary="{{ $labels.dependency }} comes and goes",
             description=(
                 "The probe of {{ $labels.dependency }} changed between success and failure "
-                "{{ $value }} times in 15 minutes."
+                "{{ $value }} times within 15 minutes, or within some thirty of its runs if it is slow."
             ),
         ),
         Alert(

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import Final
 
-from dashboards.queries import EVERYWHERE, ScrapeSeries
+from dashboards.queries import EVERYWHERE, KNOWN_FOR, ScrapeSeries
 from dashboards.rules import Alert, Group, Severity
 from sidecar import metrics
 
+_UP = EVERYWHERE.scrape(ScrapeSeries.UP)
 _UNREADABLE = EVERYWHERE.series(metrics.SIDECAR_SPOOL_UNREADABLE_FILES)
 # `unless … offset`: what was set aside before the first scrape has grown from nothing. Of the day before,
 # so that a time in which nothing was scraped does not look like nothing.
@@ -18,19 +19,31 @@ SIDECAR: Final = Group(
     alerts=(
         Alert(
             name="SidecarDown",
-            expression=f"{EVERYWHERE.scrape(ScrapeSeries.UP)} == 0",
+            expression=f"{_UP} == 0",
             hold_seconds=120,
             severity=Severity.CRITICAL,
             summary="The sidecar {{ $labels.instance }} cannot be scraped",
             description="Nothing is known of the dependencies and jobs that it watches.",
         ),
+        # A target that is no longer there, or an agent that died with its machine, says nothing: not even 0.
+        Alert(
+            name="SidecarGone",
+            expression=f"last_over_time({_UP}[{KNOWN_FOR}]) unless {_UP}",
+            hold_seconds=300,
+            severity=Severity.CRITICAL,
+            summary="The sidecar {{ $labels.instance }} is gone",
+            description=(
+                f"It was scraped within the last {KNOWN_FOR}, and now nobody scrapes it: "
+                "nothing is known of what it watches, and its alerts have ended without being over."
+            ),
+        ),
         Alert(
             name="SidecarAbsent",
-            expression=f"absent({EVERYWHERE.scrape(ScrapeSeries.UP)})",
+            expression=f"absent({_UP})",
             hold_seconds=300,
             severity=Severity.CRITICAL,
             summary="Prometheus knows of no sidecar",
-            description="There is no target of the job {{ $labels.job }}, so no other alert here can fire.",
+            description="There is no target of the job {{ $labels.job }}: nothing at all is known.",
         ),
         Alert(
             name="ConfigReloadFailed",

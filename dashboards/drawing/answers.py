@@ -15,8 +15,8 @@ from dashboards.panels import SHORTEST_BAR
 Json = dict[str, Any]
 Points = list[tuple[float, float]]
 
-RATE_INTERVAL: Final = "20s"
-"""Grafana's `$__rate_interval` for a data source that is scraped every 5 seconds: four scrapes."""
+SCRAPE_SECONDS: Final = 5
+"""As in prometheus.yml."""
 
 _TIMEOUT: Final = ClientTimeout(total=30)
 _STEPS: Final = 120
@@ -33,17 +33,20 @@ class Series:
     points: Points
 
 
-def step_of(target: Json, range_seconds: int) -> int:
+def step_of(panel: Json, range_seconds: int) -> int:
     """Seconds between the points of a line, or that a bar stands for."""
-    shortest = BAR_SECONDS if target.get("interval") == SHORTEST_BAR else 1
+    shortest = BAR_SECONDS if panel.get("interval") == SHORTEST_BAR else 1
     return max(shortest, range_seconds // _STEPS)
 
 
-def filled(expression: str, range_seconds: int, step_seconds: int) -> str:
+def filled(
+    expression: str, range_seconds: int, step_seconds: int, *, scrape_seconds: int = SCRAPE_SECONDS
+) -> str:
     """With `All` chosen in every variable, which Grafana writes as its `allValue`."""
     values = {
-        "__rate_interval": RATE_INTERVAL,
-        "__interval": f"{step_seconds}s",
+        # As Grafana reckons it for a data source that is scraped so often.
+        "__rate_interval": f"{max(step_seconds + scrape_seconds, 4 * scrape_seconds)}s",
+        "__interval_ms": f"{1000 * step_seconds}",
         "__range": f"{range_seconds}s",
     }
     return re.sub(r"\$(\w+)", lambda match: values.get(match[1], ".*"), expression)
@@ -60,15 +63,14 @@ async def answers(prometheus_url: str, board: Json, range_seconds: int) -> dict[
             panel["id"]: [
                 series
                 for target in panel.get("targets", ())
-                for series in await _ask(session, target, range_seconds)
+                for series in await _ask(session, target, range_seconds, step_of(panel, range_seconds))
             ]
             for panel in board["panels"]
         }
 
 
-async def _ask(session: ClientSession, target: Json, range_seconds: int) -> list[Series]:
+async def _ask(session: ClientSession, target: Json, range_seconds: int, step: int) -> list[Series]:
     end = time.time()
-    step = step_of(target, range_seconds)
     parameters = {"query": filled(target["expr"], range_seconds, step)}
     if not target["instant"]:
         parameters |= {

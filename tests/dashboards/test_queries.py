@@ -66,6 +66,13 @@ def test_a_histogram_is_named_with_a_suffix_and_nothing_else_is() -> None:
         EVERYWHERE.series(PIPELINE_CALLS, Suffix.SUM)
 
 
+def test_what_a_bar_stands_for_is_counted_in_no_other_and_none_is_left_out() -> None:
+    """A window as long as the bar would leave out what happens between two scrapes."""
+    assert EVERYWHERE.in_bar(PIPELINE_CALLS, "outcome") == (
+        "sum by (outcome) (rate(pipeline_calls_total[$__rate_interval])) * $__interval_ms / 1000"
+    )
+
+
 def test_a_bound_is_one_of_the_histograms_buckets() -> None:
     assert bucket_bound(PIPELINE_CALL_DURATION, 20.48) == "20.48"
     with pytest.raises(ValueError, match="has no bucket 20;"):

@@ -30,9 +30,9 @@ PROMETHEUS_OWN = {series.value for series in ScrapeSeries} | {"ALERTS"}
 
 
 def metrics_in(expression: str) -> set[str]:
-    """The names that are no function, keyword, label or duration."""
+    """The names that are no function, keyword, label, variable or duration."""
     bare = re.sub(
-        r'"[^"]*"|\[[^\]]*\]|(?:by|without|on|ignoring|group_left) \([^)]*\)',
+        r'"[^"]*"|\$\w+|\[[^\]]*\]|(?:by|without|on|ignoring|group_left) \([^)]*\)',
         " ",
         re.sub(r"\{[^}]*\}", " ", expression),
     )

@@ -7,7 +7,7 @@ import pytest
 
 import pipeline.metrics
 import sidecar.metrics
-from dashboards.boards import TAG, Uid
+from dashboards.boards import EVERY, TAG, Uid
 from dashboards.generate import DASHBOARDS, GENERATED, generated, main
 from dashboards.schema import problems
 from tests.dashboards.test_rules import DEFINED, PROMETHEUS_OWN, metrics_in
@@ -62,6 +62,35 @@ def test_every_metric_of_the_catalogue_is_used() -> None:
     text = "".join(FILES[name] for name in BOARDS)
     names = [definition.name for definition in (*pipeline.metrics.METRICS, *sidecar.metrics.METRICS)]
     assert {name for name in names if name not in text} == NOT_SHOWN
+
+
+LINKS = sorted(
+    link["url"]
+    for board in BOARDS.values()
+    for panel in board["panels"]
+    for link in panel.get("fieldConfig", {}).get("defaults", {}).get("links", ())
+)
+
+
+def test_a_link_keeps_what_is_chosen() -> None:
+    assert LINKS
+    for kept in ("${__url_time_range}", "&var-datasource=${datasource}"):
+        assert all(kept in url for url in LINKS)
+    for variable in EVERY:
+        assert all(f"&${{{variable}:queryparam}}" in url for url in LINKS)
+
+
+def test_bars_stand_side_by_side_for_a_minute_or_more() -> None:
+    bars = [
+        panel
+        for board in BOARDS.values()
+        for panel in board["panels"]
+        if panel.get("fieldConfig", {}).get("defaults", {}).get("custom", {}).get("drawStyle") == "bars"
+    ]
+    assert len(bars) > 5
+    for panel in bars:
+        assert panel["interval"] == "1m"
+        assert all(" * $__interval_ms / 1000" in target["expr"] for target in panel["targets"])
 
 
 def test_dashboards_find_each_other() -> None:

@@ -58,8 +58,8 @@ def test_what_data_says_cannot_become_markup() -> None:
 
 def test_variables_are_filled_as_grafana_fills_them() -> None:
     assert filled('rate(a{b=~"$layer"}[$__rate_interval])', 60, 5) == 'rate(a{b=~".*"}[20s])'
-    assert filled("increase(a[$__interval]) + increase(a[$__range])", 120, 60) == (
-        "increase(a[60s]) + increase(a[120s])"
+    assert filled("rate(a[$__rate_interval]) * $__interval_ms / 1000 + increase(a[$__range])", 120, 60) == (
+        "rate(a[65s]) * 60000 / 1000 + increase(a[120s])"
     )
     assert step_of({"interval": "1m"}, 120) == BAR_SECONDS
     assert step_of({}, 1200) == 10

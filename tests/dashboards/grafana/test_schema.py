@@ -131,6 +131,12 @@ FLAWS: tuple[tuple[Callable[[Json], Json], str], ...] = (
         lambda b: changed(b, "panels", 1, "targets", 0, "datasource", to="Prometheus"),
         "datasource must be the chosen one",
     ),
+    (
+        lambda b: changed(
+            b, "panels", 1, "targets", 0, to={"expr": "rate(a[$__rate_interval])", "interval": "1m"}
+        ),
+        "a target's interval counts as that of scrapes",
+    ),
     (lambda b: changed(b, "panels", 1, "targets", 1, "refId", to="A"), "refIds must be given and unique"),
     (lambda b: changed(b, "panels", 1, "description", to=""), "a title and a description"),
     (lambda b: changed(b, "panels", 1, "fieldConfig", "defaults", "unit", to=""), "unit is missing"),

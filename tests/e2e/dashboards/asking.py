@@ -44,7 +44,7 @@ def boards() -> dict[str, dict[str, Any]]:
 
 def queries() -> list[Asked]:
     return [
-        Asked(name, panel["title"], target["refId"], target["expr"], target["instant"], step_of(target, 120))
+        Asked(name, panel["title"], target["refId"], target["expr"], target["instant"], step_of(panel, 120))
         for name, board in boards().items()
         for panel in board["panels"]
         for target in panel.get("targets", ())

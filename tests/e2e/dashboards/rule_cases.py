@@ -8,8 +8,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from tests.e2e.dashboards.rule_series import (
-    DAY_SECONDS,
+    MONTH_SECONDS,
     TARGET,
+    WORKER_2,
     Series,
     breaker,
     budget,
@@ -21,10 +22,13 @@ from tests.e2e.dashboards.rule_series import (
     layer,
     permits,
     probe,
+    probed_every,
     quota,
     second_sidecar,
     set_aside,
     unreadable,
+    up,
+    workers,
 )
 
 
@@ -48,7 +52,6 @@ class Case:
 
 PDF = {"dependency": "pdf_service"}
 OPENROUTER = {"dependency": "openrouter"}
-WORKER_2 = TARGET.replace("worker-1", "worker-2")
 ON_WORKER_1 = {"job": "sidecar", "instance": "worker-1:9747"}
 
 CASES: tuple[Case, ...] = (
@@ -67,11 +70,63 @@ CASES: tuple[Case, ...] = (
         (probe("0x60"), probe("1x4 0x1 1x60", critical="true")),
     ),
     Case(
+        "ProbeDownHere",
+        probe("1x4 0x60") | second_sidecar("1x60"),
+        5,
+        PDF | ON_WORKER_1 | {"kind": "http"},
+        (
+            probe("0x60"),
+            probe("0x60") | second_sidecar("0x60"),
+            probe("1x4 0x8 1x60") | second_sidecar("1x60"),
+            probe("1x60") | second_sidecar("1x60"),
+        ),
+    ),
+    Case(
+        "DependencyUnwatched",
+        # The machine of the only one that probed it is lost; of the other's probe nothing is known here.
+        probe("1x10 stale") | up("1x10 stale") | up("1x400", target=WORKER_2),
+        11,
+        PDF,
+        (
+            probe("1x60"),
+            probe("1x10 stale") | second_sidecar("1x60"),
+            probe("1x10 stale _x3 1x60"),
+        ),
+        ended=((probe("1x10 stale"), 380),),
+    ),
+    Case(
         "ProbeFlapping",
         probe("1 0 1 0 1 0 1 0 1 0 1 0 1 0"),
         6,
         PDF,
         (probe("1 0 1 0 1 0 0x60"), probe("1x60")),
+    ),
+    Case(
+        "ProbeFlapping",
+        # Every three minutes: never six times in 15 minutes.
+        probed_every(180, "1x2 0x2 1x2 0x2 1x2 0x2 1x20"),
+        18,
+        PDF,
+        (
+            probed_every(60, "1x2 0x2 1x2 0x2 1x2 0x2 1x20"),
+            probed_every(180, "1x2 0x2 1x2 0x2 1x2 0x20"),
+        ),
+        # It is well again for as long as the window.
+        ended=((probed_every(180, "1x2 0x2 1x2 0x2 1x2 0x2 1x120"), 90),),
+    ),
+    Case(
+        "ProbeFlapping",
+        probed_every(600, "1x11 0x11 1x11 0x11 1x11 0x11 1x300"),
+        72,
+        PDF,
+        (probed_every(180, "1x11 0x11 1x11 0x11 1x11 0x11 1x300"),),
+    ),
+    Case(
+        "ProbeFlapping",
+        probed_every(3600, "1x59 0x59 1x59 0x59 1x59 0x59 1x100"),
+        360,
+        PDF,
+        (),
     ),
     Case("ProbeStale", last_run("0+60x5 300x60"), 9, {"dependency": "search"}, (last_run("0+60x60"),)),
     Case("CertificateExpiresSoon", certificate(20), 1, {"dependency": "search"}, (certificate(20.1),)),
@@ -144,6 +199,36 @@ CASES: tuple[Case, ...] = (
         (layer(failed="0x10 3x60", succeeded="0x60"),),
         ended=((layer(failed="0x10 9x60", succeeded="0x60"), 16),),
     ),
+    # Three postings a day, of which all fail.
+    Case(
+        "LayerFailsMostRuns",
+        layer(failed="0x10 1x60 2x60 3x60", succeeded="0x1000"),
+        72,
+        {"layer": "pain_points"},
+        (
+            layer(failed="0x10 1x1000", succeeded="0x1000"),
+            layer(failed="0x10 1x60 2x60 3x60", succeeded="0x20 3x1000"),
+            layer(failed="0x10 2x1000", succeeded="0x10 2x1000"),
+        ),
+        ended=((layer(failed="0x10 1 2x2000", succeeded="0x20 1x2000"), 1460),),
+    ),
+    Case(
+        "WorkersGone",
+        workers("2x20 0x300", running="3x20 stale", succeeded="10x300"),
+        21,
+        ON_WORKER_1,
+        (
+            # A batch that ended; one that was ended; one that was begun anew.
+            workers("2x20 0x300", running="3x20 stale", succeeded="10x20 13x300"),
+            workers("2x20 0x300", running="3x20 stale", succeeded="10x300", cancelled="0x20 3x300"),
+            workers("2x20 0x9 2x300", running="3x20 stale _x8 3x300", succeeded="10x300"),
+            # The last two jobs ended during a scrape, and the one after found no worker.
+            workers("2x20 0x300", running="2x20 stale", succeeded="10x19 11 12x300"),
+            # The pod was replaced, and its spool with it.
+            workers("2x20 0x300", running="3x20 stale", succeeded="10x20 0x300"),
+        ),
+        ended=((workers("2x20 0x300", running="3x20 stale", succeeded="10x300"), 210),),
+    ),
     Case(
         "JobStuck",
         # After a quiet night a job is not stuck from its first minutes on.
@@ -207,22 +292,29 @@ CASES: tuple[Case, ...] = (
     ),
     Case(
         "BudgetRunsOut",
-        budget(spent="0+1x60", ends="7200x60"),
-        1,
+        budget(spent="0+1x100", ends="7200x100"),
+        45,
         {},
         (
-            budget(spent="0+0.1x60", ends="7200x60"),
-            budget(spent="1+1x60"),
-            budget(spent="100x60", ends="7200x60"),
-            budget(spent="100x60", ends="60x60"),
+            budget(spent="0+0.1x100", ends="7200x100"),
+            budget(spent="1+1x100"),
+            budget(spent="100x100", ends="7200x100"),
+            budget(spent="100x100", ends="60x100"),
         ),
     ),
     Case(
         "BudgetRunsOut",
-        budget(spent="0+0.05x60", ends=f"{10 * DAY_SECONDS}x60"),
-        1,
+        # 8 USD an hour from the month's first hour on, of 100 USD; the month before, 95 were spent.
+        budget(spent="95x60 0+0.1333x300", ends=f"3660x60 {3_660 + MONTH_SECONDS}x300"),
+        86,
         {},
-        (budget(spent="0+0.001x60", ends=f"{10 * DAY_SECONDS}x60"),),
+        (
+            # A batch of 2 USD on the first day, the first that was ever seen.
+            budget(spent="0+0.2x10 2x500", ends=f"{MONTH_SECONDS}x600"),
+            # All was spent last month by whom has not worked since; who works now is in a new month.
+            budget(spent="100x600", ends="1x600")
+            | budget(spent="1x600", ends=f"{MONTH_SECONDS}x600", target=WORKER_2),
+        ),
     ),
     Case(
         "RateLimitNearEnd",
@@ -238,17 +330,32 @@ CASES: tuple[Case, ...] = (
     ),
     Case(
         "SidecarDown",
-        {f"up{{{TARGET}}}": "1 0x60"},
+        up("1 0x60"),
         1,
         ON_WORKER_1,
-        ({f"up{{{TARGET}}}": "1x60"}, {f"up{{{TARGET}}}": "0 0 1x60"}),
+        (up("1x60"), up("0 0 1x60")),
     ),
     Case(
+        "SidecarGone",
+        # The machine is lost with its agent: nothing says 0.
+        up("1x10 stale") | up("1x400", target=WORKER_2),
+        11,
+        ON_WORKER_1,
+        (
+            up("1x400"),
+            up("0x400"),
+            up("1x10 stale _x3 1x60"),
+        ),
+        ended=((up("1x10 stale") | up("1x400", target=WORKER_2), 380),),
+    ),
+    # It could not be scraped, and then its target was taken away.
+    Case("SidecarGone", up("1x5 0x5 stale"), 12, ON_WORKER_1, ()),
+    Case(
         "SidecarAbsent",
-        {f"up{{{TARGET}}}": "1 1 _x60"},
+        up("1 1 _x60"),
         7,
         {"job": "sidecar"},
-        ({f"up{{{TARGET}}}": "0x60"},),
+        (up("0x60"),),
     ),
     Case(
         "ConfigReloadFailed",

@@ -8,7 +8,9 @@ from __future__ import annotations
 Series = dict[str, str]
 
 TARGET = 'job="sidecar",instance="worker-1:9747"'
+WORKER_2 = TARGET.replace("worker-1", "worker-2")
 DAY_SECONDS = 86_400
+MONTH_SECONDS = 30 * DAY_SECONDS
 CALLS = "pipeline_call_duration_seconds"
 
 
@@ -20,9 +22,7 @@ def probe(values: str, *, critical: str = "false", dependency: str = "pdf_servic
 
 
 def second_sidecar(values: str) -> Series:
-    return {
-        'probe_success{job="sidecar",instance="worker-2:9747",dependency="pdf_service",kind="http"}': values
-    }
+    return {f'probe_success{{{WORKER_2},dependency="pdf_service",kind="http"}}': values}
 
 
 def breaker(*, opened: str, half_open: str = "0x300", closed: str = "4x300") -> Series:
@@ -34,6 +34,21 @@ def calls_succeed(values: str) -> Series:
     return {
         f'pipeline_calls_total{{{TARGET},layer="publish",dependency="pdf_service",outcome="success"}}': values
     }
+
+
+def probed_every(seconds: int, values: str) -> Series:
+    return probe(values) | {f'probe_interval_seconds{{{TARGET},dependency="pdf_service"}}': f"{seconds}x2000"}
+
+
+def state(values: dict[str, str], *, dependency: str, target: str = TARGET) -> Series:
+    """What one sidecar says of a dependency; it is in no state that is not given."""
+    name = f'dependency_state{{{target},dependency="{dependency}",state='
+    states = ("up", "degraded", "down", "unknown")
+    return {f'{name}"{one}"}}': values.get(one, "0x300") for one in states}
+
+
+def up(values: str, *, target: str = TARGET) -> Series:
+    return {f"up{{{target}}}": values}
 
 
 def layer(*, failed: str, succeeded: str) -> Series:
@@ -48,6 +63,16 @@ def jobs(*, running: str, last_progress: str, target: str = TARGET) -> Series:
     }
 
 
+def workers(live: str, *, running: str, succeeded: str, cancelled: str = "0x300") -> Series:
+    name = f"pipeline_jobs_total{{{TARGET},outcome="
+    return {
+        f"sidecar_spool_workers{{{TARGET}}}": live,
+        f"pipeline_jobs_in_progress{{{TARGET}}}": running,
+        f'{name}"succeeded"}}': succeeded,
+        f'{name}"cancelled"}}': cancelled,
+    }
+
+
 def calls(*, fast: str, every: str) -> Series:
     return {
         f'{CALLS}_bucket{{{TARGET},layer="pain_points",dependency="openrouter",le="20.48"}}': fast,
@@ -55,14 +80,20 @@ def calls(*, fast: str, every: str) -> Series:
     }
 
 
-def budget(*, spent: str, limit: str = "100x600", ends: str | None = None) -> Series:
+def budget(
+    *,
+    spent: str,
+    limit: str = "100x600",
+    ends: str | None = None,
+    target: str = TARGET,
+) -> Series:
     series = {
-        f"pipeline_budget_spent_usd{{{TARGET}}}": spent,
-        f"pipeline_budget_limit_usd{{{TARGET}}}": limit,
-        f"pipeline_budget_warn_ratio{{{TARGET}}}": "0.8x600",
+        f"pipeline_budget_spent_usd{{{target}}}": spent,
+        f"pipeline_budget_limit_usd{{{target}}}": limit,
+        f"pipeline_budget_warn_ratio{{{target}}}": "0.8x600",
     }
     return series | (
-        {} if ends is None else {f"pipeline_budget_period_end_timestamp_seconds{{{TARGET}}}": ends}
+        {} if ends is None else {f"pipeline_budget_period_end_timestamp_seconds{{{target}}}": ends}
     )
 
 
