@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+import shlex
 import sys
 from asyncio.subprocess import DEVNULL, PIPE, Process, create_subprocess_exec
 from collections.abc import Mapping
@@ -77,6 +79,16 @@ async def count(worker: Process, calls: int) -> None:
     worker.stdin.write(f"{calls}\n".encode())
     await worker.stdin.drain()
     assert await worker.stdout.readline() == b"counted\n"
+
+
+def documented_flags(program: str, changes: Mapping[str, str]) -> list[str]:
+    """With what docs/scaling-out.md starts the program, these texts replaced, each of which is in there."""
+    page = (REPOSITORY / "docs" / "scaling-out.md").read_text()
+    (command,) = re.findall(rf"^\$ {program} (.+)$", page, re.MULTILINE)
+    for old, new in changes.items():
+        assert old in command, old
+        command = command.replace(old, new)
+    return shlex.split(command)
 
 
 def written(name: str, changes: Mapping[str, str]) -> str:

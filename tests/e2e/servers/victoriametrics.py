@@ -28,26 +28,23 @@ class VictoriaMetrics(Prometheus):
 
 
 class Vmalert(Server):
-    """Evaluates a file of rules every second and tells an Alertmanager."""
+    """Evaluates rules every second, started with these flags; which rules and servers is theirs to say."""
 
     name = "vmalert"
 
-    def __init__(
-        self, directory: Path, *, rules: Path, datasource_url: str, notifier_url: str, port: int | None = None
-    ) -> None:
+    def __init__(self, directory: Path, *flags: str, port: int | None = None) -> None:
         super().__init__(directory, port=port)
-        self._rules = rules
-        self._datasource_url = datasource_url
-        self._notifier_url = notifier_url
+        self._flags = flags
 
     def command(self) -> list[str]:
         return [
             find_program("vmalert", "vmalert-prod"),
-            f"-rule={self._rules}",
-            f"-datasource.url={self._datasource_url}",
-            f"-notifier.url={self._notifier_url}",
+            *self._flags,
             f"-httpListenAddr=127.0.0.1:{self.port}",
             "-evaluationInterval=1s",
+            # How old a value may be: by default five minutes, for which a test would have to wait.
+            "-datasource.queryStep=5s",
+            "-remoteWrite.flushInterval=200ms",
         ]
 
     async def is_ready(self) -> bool:
