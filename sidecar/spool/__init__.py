@@ -18,5 +18,6 @@ Upkeep, in the order of a run:
     `liveness` moves the dead's files aside: `leases` know ours, `foreign` and `holders` the others';
     `compaction` publishes the merged ones, and `absorption` merges them.
 
-Both: `files` is one whole file at one time, `metric_bytes` writes one, `disk` makes changes that last.
+Both: `files` is one whole file at one time, `metric_bytes` writes one, `disk` makes changes that last,
+`descriptors` says how many files may stay open, `file_times` what a time of change is worth.
 """

@@ -155,7 +155,7 @@ class Compactor:
         sync_directory(generation.parent)
         write_file(self._directory / MANIFEST, manifest.to_json())
         self._step("publish")
-        sync_directory(self._directory)
+        sync_directory(self._directory, through_link=True)
 
     def _remove(self, path: Path) -> bool:
         try:

@@ -8,20 +8,17 @@ from __future__ import annotations
 
 import fcntl
 import os
-import resource
 import stat
 from pathlib import Path
 from typing import Final, NamedTuple
-from weakref import WeakSet
 
 from sidecar.spool.columns import HEADER_BYTES, LENGTH
-from sidecar.spool.errors import BadFileError
+from sidecar.spool.errors import BadFileError, raise_shortage
 
 MAX_FILE_BYTES: Final = 256 * 1024 * 1024
 
 FIRST_BYTES: Final = 1 << 16
 _KEPT_BYTES: Final = 32 * 1024 * 1024
-_MAX_OPEN_FILES: Final = 1024
 _FLAGS: Final = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 """Not through a link out of the spool, and without waiting at a FIFO."""
 _GET_GENERATION: Final = 0x80087601
@@ -43,24 +40,6 @@ class Scratch:
         return self._kept
 
 
-class Descriptors:
-    """Which files may stay open from reading to reading: so many as leave enough to the rest of the process.
-
-    An open file is read at half the price, and its inode cannot become another file's.
-    """
-
-    def __init__(self) -> None:
-        self._limit = min(resource.getrlimit(resource.RLIMIT_NOFILE)[0] // 4, _MAX_OPEN_FILES)
-        self._open: WeakSet[object] = WeakSet()
-
-    def keep(self, file: object) -> bool:
-        """Whether this file may stay open, which it then may for as long as it exists."""
-        if len(self._open) >= self._limit:
-            return False
-        self._open.add(file)
-        return True
-
-
 class Content(NamedTuple):
     """What a file held at one time."""
 
@@ -77,12 +56,14 @@ def open_file(path: Path) -> int:
     Raises:
         BadFileError: it cannot be opened.
         FileNotFoundError: it has gone.
+        OSError: too many files are open, or memory is short.
     """
     try:
         return os.open(path, _FLAGS)
     except FileNotFoundError:
         raise
     except OSError as error:
+        raise_shortage(error)
         raise BadFileError(error.strerror or "cannot be opened") from error
 
 
@@ -96,6 +77,7 @@ def read_content(fd: int, scratch: Scratch, likely_used: int = FIRST_BYTES) -> C
 
     Raises:
         BadFileError: no regular file, or it does not have the bytes that it says.
+        OSError: memory is short.
     """
     status = os.fstat(fd)
     if not stat.S_ISREG(status.st_mode):
@@ -116,6 +98,7 @@ def read_content(fd: int, scratch: Scratch, likely_used: int = FIRST_BYTES) -> C
             if os.preadv(fd, (data[:used],), 0) < used:
                 raise BadFileError("has become shorter")
     except OSError as error:
+        raise_shortage(error)
         raise BadFileError(error.strerror or "cannot be read") from error
     return Content(used, data, status.st_mtime_ns)
 

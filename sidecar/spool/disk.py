@@ -22,9 +22,14 @@ def concerns_one_file(error: OSError) -> bool:
     return error.errno in {errno.EPERM, errno.EACCES, errno.ENAMETOOLONG}
 
 
-def sync_directory(directory: Path) -> None:
-    """Renames and removals in it outlive a loss of power from now on."""
-    fd = os.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)
+def sync_directory(directory: Path, *, through_link: bool = False) -> None:
+    """Renames and removals in it outlive a loss of power from now on. The spool itself may be a link.
+
+    Raises:
+        OSError: it cannot be opened, as a link that is not to be followed.
+    """
+    flags = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
+    fd = os.open(directory, flags if through_link else flags | os.O_NOFOLLOW)
     try:
         os.fsync(fd)
     finally:
@@ -81,11 +86,16 @@ def write_file(path: Path, content: bytes) -> None:
     unfinished = path.with_name(path.name + UNFINISHED_SUFFIX)
     unfinished.unlink(missing_ok=True)
     fd = os.open(unfinished, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, _MODE)
-    with os.fdopen(fd, "wb") as file:
-        file.write(content)
-        file.flush()
-        os.fsync(fd)
-    unfinished.rename(path)
+    try:
+        with os.fdopen(fd, "wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(fd)
+        unfinished.rename(path)
+    except OSError:
+        # On a full disk half a file takes room that others need.
+        unfinished.unlink(missing_ok=True)
+        raise
 
 
 def name_aside(name: str) -> str:

@@ -11,7 +11,6 @@ from typing import Final
 from sidecar.spool.columns import EMPTY, columns_of, readable_columns
 from sidecar.spool.content import (
     FIRST_BYTES,
-    Descriptors,
     Scratch,
     generation,
     open_file,
@@ -19,6 +18,7 @@ from sidecar.spool.content import (
     read_content,
     read_damaged,
 )
+from sidecar.spool.descriptors import Descriptors
 from sidecar.spool.errors import BadFileError
 from sidecar.spool.file_times import is_settled
 from sidecar.spool.files import FileName, MetricFile, metric_file
@@ -61,6 +61,7 @@ class FollowedFile:
         Raises:
             BadFileError: it is damaged; what was read before stays, or else what stands before the damage.
             FileNotFoundError: it has gone.
+            OSError: too many files are open, or memory is short.
         """
         fd = self._fd
         if fd is not None:

@@ -1,7 +1,8 @@
 """Which files of other applications were left by the dead: they hold no lease, and their pid may be anyone's.
 
-A file is its dead owner's once a process that held it holds it no more; at once, where we see every
-process of the machine and none holds it; and else, when it has not changed for a day of our looking.
+A file is its dead owner's once a process that held it holds it no more, if we may look into that of its pid;
+at once, where we see every process of the machine and none holds it; and else, when it has not changed for
+a day of our looking.
 That day is counted while the sidecar runs: a clock that jumps ages nothing.
 """
 
@@ -63,7 +64,7 @@ class ForeignFiles:
         for file in files:
             now = self._look(file, holders, seconds_since_last)
             if file.id not in holders.held and (
-                (now.held_in and now.held_in == holders.viewpoint)
+                (now.held_in and now.held_in == holders.viewpoint and not holders.may_hide(file.name.worker))
                 or holders.would_show(file.name.worker)
                 or now.unchanged_seconds >= self._max_age_seconds
             ):

@@ -15,6 +15,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from sidecar.spool.errors import raise_shortage
+
 FileId = tuple[int, int]
 """Device and inode."""
 
@@ -35,16 +37,20 @@ class Holders:
     sees_all: bool = False
     """Whether we see every process of this machine: we are in its initial pid namespace."""
     hidden: frozenset[str] = frozenset()
-    """Pids, each in its own namespace, of processes that we see but may not look into."""
+    """Pids, each in its own namespace, of processes that we see but can't look into."""
     viewpoint: str = ""
     """Tells one pid namespace of one boot from every other: what was seen from there can be missed there."""
 
-    def would_show(self, worker: str) -> bool:
-        """Whether a living process with this pid as its name would have been seen with its files.
+    def may_hide(self, worker: str) -> bool:
+        """Whether the process with this pid as its name may be one that we can't look into.
 
-        A name that is no pid says nothing of which process is meant: then none may be hidden.
+        A name that is no pid says nothing of which process is meant: then it may be any of them.
         """
-        return self.sees_all and worker not in self.hidden and (worker.isdecimal() or not self.hidden)
+        return worker in self.hidden or (bool(self.hidden) and not worker.isdecimal())
+
+    def would_show(self, worker: str) -> bool:
+        """Whether a living process with this pid as its name would have been seen with its files."""
+        return self.sees_all and not self.may_hide(worker)
 
 
 def look_for_holders(probe: Path, workers: Collection[str], *, proc: Path = Path("/proc")) -> Holders:
@@ -54,6 +60,9 @@ def look_for_holders(probe: Path, workers: Collection[str], *, proc: Path = Path
         probe: a file of ours in the spool, with at least one byte, to map for the test.
         workers: pids to look at more closely: whether they have opened a file and not mapped it yet.
         proc: where procfs is mounted.
+
+    Raises:
+        OSError: too many files are open, or memory is short, so that it can't be told who holds what.
     """
     if not _shows_files_as_they_are(probe, proc):
         return Holders()
@@ -65,10 +74,11 @@ def look_for_holders(probe: Path, workers: Collection[str], *, proc: Path = Path
             held |= _mapped(process)
             if pid in workers:
                 held |= _open_for_writing(process)
-        except PermissionError:
-            hidden.add(pid)
-        except OSError:
+        except (FileNotFoundError, ProcessLookupError):
             continue  # it has ended
+        except OSError as error:
+            raise_shortage(error)
+            hidden.add(pid)
     return Holders(frozenset(held), _sees_all(proc), frozenset(hidden), _viewpoint(proc))
 
 
@@ -76,12 +86,16 @@ def _shows_files_as_they_are(probe: Path, proc: Path) -> bool:
     """On some file systems the inode numbers in `maps` are others than those of `stat`."""
     try:
         fd = os.open(probe, os.O_RDWR | os.O_NOFOLLOW | os.O_CLOEXEC)
-    except OSError:
+    except OSError as error:
+        raise_shortage(error)
         return False
     try:
         with mmap.mmap(fd, 1):
             return _file_id(os.fstat(fd)) in _mapped(proc / "self")
-    except (OSError, ValueError):
+    except ValueError:
+        return False  # it is empty
+    except OSError as error:
+        raise_shortage(error)
         return False
     finally:
         os.close(fd)
@@ -92,7 +106,8 @@ def _sees_all(proc: Path) -> bool:
         # With `hidepid` a user does not even see that there is a process 1.
         (proc / "1" / "status").read_bytes()
         return _pid_namespace(proc) == _INITIAL_PID_NAMESPACE
-    except OSError:
+    except OSError as error:
+        raise_shortage(error)
         return False
 
 
@@ -100,7 +115,8 @@ def _viewpoint(proc: Path) -> str:
     try:
         boot = (proc / "sys" / "kernel" / "random" / "boot_id").read_text().strip()
         return f"{boot}/{_pid_namespace(proc)}"
-    except OSError:
+    except OSError as error:
+        raise_shortage(error)
         return ""
 
 
@@ -134,7 +150,8 @@ def _open_for_writing(process: Path) -> set[FileId]:
             # The link's own permissions say how the file was opened.
             if link.lstat().st_mode & stat.S_IWUSR:
                 found.add(_file_id(link.stat()))
-        except OSError:
+        except OSError as error:
+            raise_shortage(error)
             continue  # closed since
     return found
 
@@ -143,7 +160,8 @@ def _innermost_pid(process: Path) -> str:
     """The pid by which the process knows itself."""
     try:
         status = (process / "status").read_text(errors="replace")
-    except OSError:
+    except OSError as error:
+        raise_shortage(error)
         return process.name
     pids = re.search(r"^NSpid:\s.*?(\d+)$", status, re.MULTILINE)
     return process.name if pids is None else pids[1]

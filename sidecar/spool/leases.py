@@ -8,13 +8,18 @@ from __future__ import annotations
 
 import fcntl
 import os
-from collections.abc import Iterable
+import time
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from threading import Lock
-from typing import Final
+from typing import Final, TypeVar
 
+from sidecar.spool.descriptors import most_leases
+from sidecar.spool.errors import is_shortage
 from sidecar.spool.layout import LEASE_SUFFIX
+
+_T = TypeVar("_T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,16 +47,35 @@ class Leases:
                 else:
                     dead.append(name)
             if len(kept) > len(living):
+                # Removed while it was kept open, as by another sidecar.
                 _close_all_but(kept, living)
             if not kept:
                 del _kept_open[directory]
         return cls(_workers(living), _workers(dead))
 
 
-_MAX_KEPT_OPEN: Final = 256
+def giving_way(work: Callable[[], _T]) -> _T:
+    """Do it; where too many files are open, let go of the leases that are kept so, and try once more.
+
+    Raises:
+        OSError: by `work`, as whatever else it raises.
+    """
+    try:
+        return work()
+    except OSError as error:
+        with _looking:
+            if not is_shortage(error) or not _let_go():
+                raise
+    return work()
+
+
 _kept_open: dict[Path, dict[str, int]] = {}
 """By directory, leases that were held when they were last looked at; to open one costs more than to look."""
 _looking = Lock()
+_keep_from = 0.0
+"""By the monotonic clock."""
+_KEEP_NONE_SECONDS: Final = 60.0
+"""After too many files were open."""
 
 
 def _workers(leases: Iterable[str]) -> frozenset[str]:
@@ -59,16 +83,39 @@ def _workers(leases: Iterable[str]) -> frozenset[str]:
 
 
 def _close_all_but(kept: dict[str, int], leases: Iterable[str]) -> None:
-    """Close what was removed while it was kept open, as by another sidecar."""
     for name in kept.keys() - leases:
         os.close(kept.pop(name))
+
+
+def _let_go() -> bool:
+    """Close all that are kept open, and keep none for a while; whether there were any."""
+    global _keep_from  # noqa: PLW0603
+    _keep_from = time.monotonic() + _KEEP_NONE_SECONDS
+    kept_before = [kept for kept in _kept_open.values() if kept]
+    for kept in kept_before:
+        _close_all_but(kept, ())
+    return bool(kept_before)
+
+
+def _may_keep_one() -> bool:
+    return sum(map(len, _kept_open.values())) < most_leases() and time.monotonic() >= _keep_from
+
+
+def _open(lease: Path) -> int:
+    flags = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
+    try:
+        return os.open(lease, flags)
+    except OSError as error:
+        if not is_shortage(error) or not _let_go():
+            raise
+    return os.open(lease, flags)
 
 
 def _is_held(directory: Path, name: str, kept: dict[str, int]) -> bool:
     fd = kept.get(name)
     if fd is None:
         try:
-            fd = os.open(directory / name, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+            fd = _open(directory / name)
         except FileNotFoundError:
             return False
         except OSError:
@@ -78,7 +125,7 @@ def _is_held(directory: Path, name: str, kept: dict[str, int]) -> bool:
         fcntl.flock(fd, fcntl.LOCK_SH | fcntl.LOCK_NB)
     except BlockingIOError:
         if name not in kept:
-            if sum(map(len, _kept_open.values())) < _MAX_KEPT_OPEN:
+            if _may_keep_one():
                 kept[name] = fd
             else:
                 os.close(fd)

@@ -91,7 +91,7 @@ class Liveness:
         if moved:
             # Durable before they are merged: or else a loss of power could bring them back beside the sum.
             sync_directory(self._directory / DEAD)
-            sync_directory(self._directory)
+            sync_directory(self._directory, through_link=True)
         self._remove_unfinished(inodes, leases)
         # Last: without its lease nobody knows whose the rest was.
         for worker in leases.dead - {parse_name(name).worker for name in self._told & inodes.keys()}:

@@ -109,4 +109,4 @@ def restore_manifest(directory: Path) -> None:
     manifest = read_manifest(directory)
     if manifest.generation is not None and _parsed(directory / MANIFEST) != manifest:
         write_file(directory / MANIFEST, manifest.to_json())
-        sync_directory(directory)
+        sync_directory(directory, through_link=True)

@@ -117,7 +117,7 @@ class Quarantine:
             self._step("move damaged")
             if entries:
                 write_file(path, to_bytes(entries))
-        sync_directory(path.parent)
+        sync_directory(path.parent, through_link=path.parent == self._directory)
         log.warning(
             "spool.file_set_aside",
             file=path.name,

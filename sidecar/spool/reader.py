@@ -15,11 +15,13 @@ from typing import Final
 import structlog
 from prometheus_client import Metric
 
-from sidecar.spool.content import Descriptors, Scratch
+from sidecar.spool.content import Scratch
+from sidecar.spool.descriptors import Descriptors
 from sidecar.spool.errors import BadFileError
 from sidecar.spool.files import MetricFile
 from sidecar.spool.followed import FollowedFile
 from sidecar.spool.layout import name_of_dead
+from sidecar.spool.leases import giving_way
 from sidecar.spool.merge import Merged, Merger, Rows
 from sidecar.spool.sources import Source, Sources, State, list_sources
 
@@ -75,7 +77,7 @@ class SpoolReader:
         """
         with self._lock, _no_garbage_collected():
             try:
-                self._last = self._read()
+                self._last = giving_way(self._read)
                 self._told = None
             except OSError as error:
                 # As when file descriptors run out: what was read before is nearer the truth than nothing.

@@ -16,7 +16,7 @@ import structlog
 
 from sidecar.spool.files import BadFileError, FileName, parse_name
 from sidecar.spool.layout import COMPACTED, DEAD, name_of_dead
-from sidecar.spool.leases import Leases
+from sidecar.spool.leases import Leases, giving_way
 from sidecar.spool.listing import NOTHING, Listing, list_directory
 from sidecar.spool.manifest import Identity, Manifest, identify, read_manifest
 
@@ -75,7 +75,7 @@ def list_sources(directory: Path) -> Sources:
     """
     last = _listed.get(directory)
     try:
-        sources = _list(directory, last)
+        sources = giving_way(lambda: _list(directory, last))
     except OSError as error:
         if directory not in _not_listed:
             log.warning(

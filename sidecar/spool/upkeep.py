@@ -131,12 +131,19 @@ class Upkeep:
 
 
 def bytes_on_disk(directory: Path) -> int:
-    """What the files of a directory take, and those of the directories in it; links are not followed."""
+    """What the files of a directory take, and those of the directories in it; links are not followed.
+
+    A directory in it that may not be read, as a file system's `lost+found`, counts for nothing.
+
+    Raises:
+        OSError: the directory itself cannot be read.
+    """
     total = 0
     with suppress(FileNotFoundError), os.scandir(directory) as entries:
         for entry in entries:
             if entry.is_dir(follow_symlinks=False):
-                total += bytes_on_disk(Path(entry.path))
+                with suppress(PermissionError):
+                    total += bytes_on_disk(Path(entry.path))
             else:
                 with suppress(FileNotFoundError):
                     total += entry.stat(follow_symlinks=False).st_blocks * _BLOCK_BYTES

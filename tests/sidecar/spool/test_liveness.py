@@ -125,6 +125,20 @@ def test_a_process_that_may_not_be_looked_into_may_hold_the_file_of_its_pid(tmp_
     assert not (tmp_path / "counter_8.db").exists()
 
 
+@pytest.mark.parametrize(("worker", "hidden"), [("7", "7"), ("uwsgi-1", "7")])
+def test_a_process_that_may_not_be_looked_into_any_more_is_not_dead_for_that(
+    tmp_path: Path, worker: str, hidden: str
+) -> None:
+    world = World(tmp_path)
+    write(tmp_path / f"counter_{worker}.db", counter(1))
+    world.held = {f"counter_{worker}.db"}
+    world.after(0)
+    world.held, world.hidden = set(), frozenset({hidden})
+    assert world.after(0) == 0
+    world.hidden = frozenset({"8"} if worker == "7" else ())
+    assert world.after(0) == 1
+
+
 def test_a_foreign_file_of_a_process_out_of_sight_ages_while_it_does_not_change(tmp_path: Path) -> None:
     world = World(tmp_path)
     path = write(tmp_path / "counter_7.db", counter(1))

@@ -16,7 +16,7 @@ from pipeline import metrics
 from pipeline.meter import Meter
 from sidecar.exposition import TEXT, Renderer
 from sidecar.spool import reader as module
-from sidecar.spool.content import Descriptors
+from sidecar.spool.descriptors import Descriptors
 from sidecar.spool.files import BadFileError, parse_name
 from sidecar.spool.reader import SpoolReader, SpoolReading
 from sidecar.spool.sources import Sources, list_sources
