@@ -9,8 +9,9 @@ from html import unescape
 from typing import Any, Final
 
 from pipeline.html_blocks import HEADINGS, parse_html
+from pipeline.layers.layout import MAX_TITLE_CHARS
 from pipeline.layers.lines import one_line, whole_characters
-from pipeline.layers.posting import MAX_TITLE_CHARS, IntakeError, Posting, parse_posting
+from pipeline.layers.posting import IntakeError, Posting, parse_posting, segment_with_company
 
 MAX_HTML_CHARS: Final = 300_000
 """Without comments, scripts and styles. This runs in the event loop; a page's text stands in fewer."""
@@ -57,14 +58,16 @@ def read_posting(text: str, *, named: str = "") -> Posting:
     name = named.lower()
     if name.endswith(".json") or _IS_JSON.match(text):
         return _read_json(text)
-    return parse_posting(_as_markdown(text, is_html=name.endswith((".html", ".htm"))))
+    markdown, page_title = _as_markdown(text, is_html=name.endswith((".html", ".htm")))
+    return parse_posting(markdown, page_title=page_title)
 
 
-def _as_markdown(text: str, *, is_html: bool = False) -> str:
+def _as_markdown(text: str, *, is_html: bool = False) -> tuple[str, str]:
+    """The text, and the title of its page if it is HTML."""
     if _IS_ESCAPED_HTML.match(text):
         text = unescape(text)
     if not is_html and not _IS_HTML.match(text):
-        return text
+        return text, ""
     title, blocks = parse_html(text, max_chars=MAX_HTML_CHARS)
     lines = [
         f"{'#' * int(block.tag[1])} {block.text}"
@@ -75,8 +78,8 @@ def _as_markdown(text: str, *, is_html: bool = False) -> str:
         for block in blocks
     ]
     if title and not any(line.startswith("# ") for line in lines):
-        lines.insert(0, f"# {title}")
-    return "\n\n".join(lines)
+        lines.insert(0, f"# {segment_with_company(title) or title}")
+    return "\n\n".join(lines), title
 
 
 def _read_json(text: str) -> Posting:
@@ -107,7 +110,7 @@ def _read_document(document: Mapping[str, Any]) -> Posting:
     if company is not None:
         parts.append(f"Company: {one_line(company)}")
     if text is not None:
-        parts.append(_as_markdown(text))
+        parts.append(_as_markdown(text)[0])
     requirements = _lines(document, _REQUIREMENTS_KEYS)
     if requirements:
         parts.append("## Requirements\n\n" + "\n".join(f"- {line}" for line in requirements))

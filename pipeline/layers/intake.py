@@ -7,7 +7,7 @@ from typing import Final
 from pipeline.jobs import Job
 from pipeline.layers.formats import read_posting
 from pipeline.layers.layer import Layer, Workplace
-from pipeline.layers.posting import IntakeError, Posting
+from pipeline.layers.posting import UNKNOWN_COMPANY, IntakeError, Posting
 from pipeline.layers.suspicion import suspicious_line
 
 
@@ -21,6 +21,8 @@ async def _take_in(job: Job, _workplace: Workplace) -> Posting:
             f"line {suspicious} of the posting's text speaks to a language model, not to people;"
             " take it out and run the posting again"
         )
+    if posting.company == UNKNOWN_COMPANY:
+        job.degrade("intake: the posting names no company")
     return posting
 
 

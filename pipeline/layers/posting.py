@@ -9,9 +9,22 @@ from typing import Final
 from pydantic import BaseModel, ConfigDict
 
 from pipeline.jobs import JobError
+from pipeline.layers.layout import (
+    BULLET,
+    COMPANY_LABELS,
+    MAX_TITLE_CHARS,
+    REQUIREMENT_HEADINGS,
+    TITLE_LABELS,
+    Label,
+    first_of,
+    heading_of,
+    is_prose,
+    labels_in,
+    name_of,
+    plain,
+)
 
 UNKNOWN_COMPANY: Final = "unknown"
-MAX_TITLE_CHARS: Final = 160
 MAX_TEXT_CHARS: Final = 24_000
 """Many times the longest posting one would read."""
 MAX_REQUIREMENTS: Final = 100
@@ -20,47 +33,28 @@ MAX_REQUIREMENT_CHARS: Final = 500
 _MAX_LINES: Final = 2_000
 _MAX_LINE_CHARS: Final = 2_000
 
-_TITLE_LABELS: Final = frozenset({"position", "job title", "title", "role"})
-_COMPANY_LABELS: Final = frozenset({"company", "company name", "employer", "organisation", "organization"})
-_REQUIREMENT_HEADINGS: Final = frozenset(
-    f"{which}{what}"
-    for which in ("", "job ", "key ", "basic ", "minimum ", "preferred ", "required ", "your ")
-    for what in ("requirements", "qualifications", "skills", "profile", "experience")
-) | {
-    "about you",
-    "must have",
-    "must haves",
-    "what we are looking for",
-    "what we look for",
-    "what we're looking for",
-    "what you bring",
-    "what you'll bring",
-    "what you will bring",
-    "what you need",
-    "who you are",
-    "you bring",
-    "you have",
-}
-_NO_TITLES: Final = _REQUIREMENT_HEADINGS | {
+_NO_TITLES: Final = REQUIREMENT_HEADINGS | {
     "about us",
     "about the company",
     "about the job",
     "about the role",
+    "careers",
     "job description",
     "job posting",
+    "jobs",
+    "join us",
     "introduction",
+    "open positions",
     "overview",
     "responsibilities",
+    "vacancies",
+    "vacancy",
+    "we are hiring",
 }
 
-_HEADING = re.compile(r"#{1,6}\s+(.+)\Z")
-_BOLD_LINE = re.compile(r"(\*\*|__)([^*_]+)\1:?\Z")
-_BULLET = re.compile(r"(?:[-*+•‣▪◦–·]|\d{1,3}[.)])\s+")
-_LABELLED = re.compile(r"(?:[-*+•]\s+)?([A-Za-z][A-Za-z ]{1,20})\s*:\s*(\S.*)\Z")
 _BOLD_LEAD = re.compile(r"\*\*([^*]+)\*\*\s*(?:[·|,–—-].*)?\Z")
-_LINK = re.compile(r"\[([^\[\]]*)\]\([^()]*\)")
 _AT = re.compile(r"\s+(?:at|@)\s+", re.IGNORECASE)
-_MARKS = str.maketrans("", "", "*`\\")
+_BETWEEN_PARTS = re.compile(r"\s+(?:[|·•–—-]|::)\s+")
 
 
 class Posting(BaseModel):
@@ -84,31 +78,35 @@ class IntakeError(JobError):
     """The posting does not tell what job it is about."""
 
 
-def parse_posting(text: str) -> Posting:
+def parse_posting(text: str, *, page_title: str = "") -> Posting:
     """Find title, company and requirements by the posting's layout, in less than a tenth of a second.
+
+    `page_title` is that of the web page it stood on; it may name the company where the posting does not.
 
     Raises:
         IntakeError: no title can be found.
     """
     lines = [line[:_MAX_LINE_CHARS].rstrip() for line in text.splitlines()[:_MAX_LINES]]
-    labels = _labels(lines)
     requirements = tuple(_requirements(lines))
-    named = next((labels[label] for label in sorted(_TITLE_LABELS) if label in labels), None)
-    labelled_company = next((labels[label] for label in sorted(_COMPANY_LABELS) if label in labels), None)
-    looks_like_posting = bool(requirements) or labelled_company is not None
-    found = None
-    if named is None:
-        found = _title_line(lines, looks_like_posting=looks_like_posting)
-        if found is None:
-            raise IntakeError(
-                "no title found; begin the posting with a line '# Title at Company' or 'Position: Title'"
-            )
-        named = _plain(_heading(lines[found]) or lines[found])
-    title, company = _split(named)
-    if labelled_company is not None:
-        company = labelled_company
-    elif company is None and found is not None:
-        company = _company_below(lines[found + 1 :])
+    top = _top_heading(lines)
+    labels = labels_in(lines[: _end_of_head(lines, top or 0)])
+    title_label, company_label = first_of(labels, TITLE_LABELS), first_of(labels, COMPANY_LABELS)
+    if top is not None and _is_outranked(lines[top], top, title_label, company_label):
+        top = None
+    elif top is None and (title_label is None or title_label.is_doubtful):
+        top = _first_line(lines, looks_like_posting=bool(requirements) or company_label is not None)
+    if top is not None:
+        title, company = _split(plain(heading_of(lines[top]) or lines[top]))
+        company = company or _company_below(lines[top + 1 :])
+    elif title_label is not None:
+        title, company = _split(title_label.value)
+    else:
+        raise IntakeError(
+            "no title found; begin the posting with a line '# Title at Company' or 'Position: Title'"
+        )
+    company = company or company_of_page(page_title)
+    if company_label is not None and not (company_label.is_doubtful and company):
+        company = company_label.value
     return Posting(
         title=title,
         company=company or UNKNOWN_COMPANY,
@@ -117,33 +115,55 @@ def parse_posting(text: str) -> Posting:
     )
 
 
-def _labels(lines: Sequence[str]) -> dict[str, str]:
-    """`Label: value` lines, the first of each label; the mark-up round the label does not matter."""
-    found: dict[str, str] = {}
-    for line in lines:
-        labelled = _LABELLED.match(line.replace("*", "").replace("__", "").strip())
-        if labelled is not None:
-            label, value = labelled[1].strip().casefold(), _plain(labelled[2])
-            if label in _TITLE_LABELS | _COMPANY_LABELS and 0 < len(value) <= MAX_TITLE_CHARS:
-                found.setdefault(label, value)
-    return found
+def segment_with_company(page_title: str) -> str | None:
+    """The part of a page's title that says `Title at Company`: what stands beside it is the site's."""
+    parts = (plain(part)[:MAX_TITLE_CHARS] for part in _BETWEEN_PARTS.split(page_title[:_MAX_LINE_CHARS]))
+    return next((part for part in parts if _split(part)[1] is not None), None)
 
 
-def _title_line(lines: Sequence[str], *, looks_like_posting: bool) -> int | None:
-    """The line that holds the title: a heading of the first level, else the first line if it may be one."""
-    first = next((number for number, line in enumerate(lines) if line.strip()), None)
-    if first is None:
-        return None
+def company_of_page(page_title: str) -> str | None:
+    segment = segment_with_company(page_title)
+    return None if segment is None else _split(segment)[1]
+
+
+def _is_outranked(heading: str, line: int, title: Label | None, company: Label | None) -> bool:
+    """Whether the label has the title: it stands above the heading, or the heading is the company's name.
+
+    One below it may be of the contract: `Position: permanent`.
+    """
+    if title is None:
+        return False
+    is_company = company is not None and name_of(heading_of(heading) or heading) == company.value.casefold()
+    return is_company or (title.line < line and not title.is_doubtful)
+
+
+def _end_of_head(lines: Sequence[str], top: int) -> int:
+    """Where the first paragraph below the title begins: what follows it tells of other things."""
+    first = next((number for number, line in enumerate(lines) if line.strip()), 0)
+    begins = max(top, first) + 1
+    return next((number for number in range(begins, len(lines)) if is_prose(lines[number])), len(lines))
+
+
+def _top_heading(lines: Sequence[str]) -> int | None:
+    """The first heading of the first level that may be a title."""
     for number, line in enumerate(lines):
         below = lines[number + 1].strip() if number + 1 < len(lines) else ""
         is_top = line.startswith("# ") or (len(below) > 2 and not below.strip("="))
-        if is_top and _may_be_title(_plain(_heading(line) or line)):
+        if is_top and _may_be_title(plain(heading_of(line) or line)):
             return number
-    line = lines[first].strip()
-    candidate = _plain(_heading(line) or line)
-    if not _may_be_title(candidate) or candidate[-1] in ".!?:;," or _BULLET.match(line):
+    return None
+
+
+def _first_line(lines: Sequence[str], *, looks_like_posting: bool) -> int | None:
+    """The first line, if it may be the title."""
+    first = next((number for number, line in enumerate(lines) if line.strip()), None)
+    if first is None:
         return None
-    stands_out = _heading(line) is not None or _AT.search(candidate) is not None
+    line = lines[first].strip()
+    candidate = plain(heading_of(line) or line)
+    if not _may_be_title(candidate) or candidate[-1] in ".!?:;," or BULLET.match(line) or labels_in([line]):
+        return None
+    stands_out = heading_of(line) is not None or _AT.search(candidate) is not None
     return first if stands_out or looks_like_posting else None
 
 
@@ -151,7 +171,7 @@ def _may_be_title(candidate: str) -> bool:
     return (
         0 < len(candidate) <= MAX_TITLE_CHARS
         and any(character.isalpha() for character in candidate)
-        and _name_of(candidate) not in _NO_TITLES
+        and name_of(candidate) not in _NO_TITLES
     )
 
 
@@ -168,7 +188,7 @@ def _company_below(lines: Sequence[str]) -> str | None:
     """The bold words that begin the first line below the title: `**Company** · Place`."""
     line = next((line.strip() for line in lines if line.strip(" =\t")), "")
     lead = _BOLD_LEAD.match(line)
-    company = "" if lead is None else _plain(lead[1])
+    company = "" if lead is None else plain(lead[1])
     return company if 0 < len(company) <= MAX_TITLE_CHARS and not company.endswith(":") else None
 
 
@@ -178,10 +198,10 @@ def _requirements(lines: Sequence[str]) -> Iterator[str]:
     inside = open_item = False
     for line in lines:
         stripped = line.strip()
-        heading = _heading(stripped)
-        bullet = _BULLET.match(stripped)
+        heading = heading_of(stripped)
+        bullet = BULLET.match(stripped)
         if heading is not None:
-            inside, open_item = _name_of(heading) in _REQUIREMENT_HEADINGS, False
+            inside, open_item = name_of(heading) in REQUIREMENT_HEADINGS, False
         elif not inside:
             continue
         elif bullet is not None:
@@ -194,32 +214,6 @@ def _requirements(lines: Sequence[str]) -> Iterator[str]:
         if len(items) > MAX_REQUIREMENTS:
             break
     for item in items[:MAX_REQUIREMENTS]:
-        plain = _plain(" ".join(item)[:_MAX_LINE_CHARS])[:MAX_REQUIREMENT_CHARS].rstrip()
-        if plain:
-            yield plain
-
-
-def _heading(line: str) -> str | None:
-    """The text of a heading: `## Text`, `**Text**`, a short line that ends in a colon, a known name."""
-    stripped = line.strip()
-    for pattern, group in ((_HEADING, 1), (_BOLD_LINE, 2)):
-        found = pattern.match(stripped)
-        if found is not None:
-            return found[group].rstrip("# \t")
-    if _BULLET.match(stripped):
-        return None
-    if stripped.endswith(":") and len(stripped) <= 60:
-        return stripped
-    return stripped if len(stripped) <= 60 and _name_of(stripped) in _REQUIREMENT_HEADINGS else None
-
-
-def _name_of(heading: str) -> str:
-    """A heading as it is compared: without mark-up, remarks in brackets, a final colon, and case."""
-    before_remark, _, _ = heading.partition("(")
-    return _plain(before_remark).strip(" :!").replace("’", "'").casefold()
-
-
-def _plain(text: str) -> str:
-    """Without inline mark-up and characters that steer a terminal, in one line."""
-    spaced = "".join(character if character.isprintable() else " " for character in _LINK.sub(r"\1", text))
-    return " ".join(spaced.translate(_MARKS).split())
+        requirement = plain(" ".join(item)[:_MAX_LINE_CHARS])[:MAX_REQUIREMENT_CHARS].rstrip()
+        if requirement:
+            yield requirement

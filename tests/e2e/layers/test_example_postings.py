@@ -77,6 +77,7 @@ async def test_a_posting_that_names_no_company_gets_a_letter_to_none(work: Work)
         job_of("# Cook\n\nThe kitchen burns down every night, winter and summer.\n\n## Skills\n\n- Calm")
     )
     assert job.result(Posting).company == "unknown"
+    assert job.degradations == ["intake: the posting names no company"]
     letter = next(path for path in job.files if path.name == "cover_letter.md").read_text()
     assert "Dear hiring team," in letter
     assert "unknown" not in letter

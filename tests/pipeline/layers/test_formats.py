@@ -25,6 +25,26 @@ def test_html_without_a_heading_takes_its_title() -> None:
     assert read_posting("<html><title>Cook at Old Inn</title><p>We burn.</p></html>").title == "Cook"
 
 
+@pytest.mark.parametrize(
+    ("page_title", "company"),
+    [
+        ("Cook at Old Inn | JobBoard", "Old Inn"),
+        ("JobBoard – Cook at Old Inn – Hove", "Old Inn"),
+        ("Jobs at Old Inn", "Old Inn"),
+        ("Cook | JobBoard", "unknown"),
+        ("", "unknown"),
+    ],
+)
+def test_the_pages_title_names_the_company_where_the_posting_does_not(page_title: str, company: str) -> None:
+    posting = read_posting(f"<html><title>{page_title}</title><h1>Cook</h1><p>We burn.</p></html>")
+    assert (posting.title, posting.company) == ("Cook", company)
+
+
+def test_the_sites_name_in_the_pages_title_is_not_the_companys() -> None:
+    posting = read_posting("<html><title>Cook at Old Inn | JobBoard</title><p>We burn.</p></html>")
+    assert (posting.title, posting.company) == ("Cook", "Old Inn")
+
+
 def test_html_keeps_its_title_whatever_its_images_are_called() -> None:
     page = "<html><title>Cook at Old Inn</title><body><svg><title>Logo</title></svg><p>We burn.</p>"
     assert read_posting(page).title == "Cook"

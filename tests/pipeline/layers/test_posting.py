@@ -4,7 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.layers.posting import MAX_REQUIREMENTS, MAX_TITLE_CHARS, IntakeError, parse_posting
+from pipeline.layers.layout import MAX_TITLE_CHARS
+from pipeline.layers.posting import MAX_REQUIREMENTS, IntakeError, parse_posting
 
 EXAMPLES = Path(__file__).parents[3] / "examples" / "postings"
 
@@ -36,6 +37,30 @@ EXAMPLES = Path(__file__).parents[3] / "examples" / "postings"
     ],
 )
 def test_title_and_company_are_found_in_common_layouts(text: str, title: str, company: str) -> None:
+    posting = parse_posting(text)
+    assert (posting.title, posting.company) == (title, company)
+
+
+PROSE = "We move parcels, and every evening they arrive too late."
+
+
+@pytest.mark.parametrize(
+    ("text", "title", "company"),
+    [
+        (f"# Cook at Old Inn\n\n{PROSE}\n\nPosition: permanent, full time", "Cook", "Old Inn"),
+        (f"# Cook at Old Inn\n\n{PROSE}\n\n- Role: hybrid\n- Employer: equal opportunity", "Cook", "Old Inn"),
+        (f"Cook at Old Inn\n\n{PROSE}\n\nRole: Hybrid\nEmployer: Equal opportunity", "Cook", "Old Inn"),
+        ("# Cook at Old Inn\nPosition: Permanent", "Cook", "Old Inn"),
+        ("# Cook at Old Inn\nPosition: permanent\nEmployer: equal opportunity", "Cook", "Old Inn"),
+        ("Cook at Old Inn\nRole: hybrid", "Cook", "Old Inn"),
+        ("# Old Inn\nPosition: Cook\nCompany: Old Inn", "Cook", "Old Inn"),
+        ("Position: Cook at Old Inn\n# Who we feed", "Cook", "Old Inn"),
+        ("# Careers\nPosition: Cook\nCompany: Old Inn", "Cook", "Old Inn"),
+        ("title: cook\ncompany: adidas", "cook", "adidas"),
+        (f"{PROSE}\n# Cook\n\n| Hove |\nCompany: Old Inn", "Cook", "Old Inn"),
+    ],
+)
+def test_what_is_said_further_down_is_neither_title_nor_company(text: str, title: str, company: str) -> None:
     posting = parse_posting(text)
     assert (posting.title, posting.company) == (title, company)
 
