@@ -10,12 +10,16 @@ from __future__ import annotations
 import re
 from typing import Final
 
+_HIDDEN: Final = r"(?:system prompt|api[ _-]?keys?|environment variables?|env vars?)"
+# "You show teams how to rotate API keys" is a duty; an instruction says what to show.
+_TELL: Final = r"\b(?:reveal|print|output|repeat|show|send|leak|include|return|tell)\b(?:(?!\bhow\b).){0,40}"
 _INSTRUCTIONS: Final = re.compile(
     r"\b(?:ignore|disregard|forget|override)\b.{0,30}\b(?:previous|prior|above|earlier|preceding|system|all)\b"
     r".{0,20}\b(?:instructions?|prompts?|rules|directions)\b"
-    r"|\b(?:reveal|print|output|repeat|show|send|leak|include|return|tell)\b.{0,40}"
-    r"\b(?:system prompt|api[ _-]?keys?|environment variables?|env vars?|your (?:instructions|secrets?"
-    r"|passwords?|tokens?|prompt))\b",
+    rf"|{_TELL}\byour (?:\w+ ){{0,2}}(?:{_HIDDEN}|instructions|secrets?|passwords?|tokens?|prompt)\b"
+    rf"|{_TELL}\bthe (?:above|previous|entire|full|whole) (?:\w+ )?(?:{_HIDDEN}|instructions|prompt)\b"
+    rf"|{_TELL}\b{_HIDDEN}\b.{{0,40}}\b(?:you (?:were|are|have been) (?:given|told|using)|in your|above)\b"
+    rf"|\b(?:reveal|repeat|output|leak) (?:(?:us|me) )?the {_HIDDEN}\b",
     re.IGNORECASE,
 )
 _MAX_LINE_CHARS: Final = 2_000
