@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, field
 
-from pipeline.demo.prompts import numbered, role_and_company, tagged, words
+from pipeline.demo.prompts import numbered, plain, role_and_company, tagged, words
 
 _POSITION = re.compile(r"^### (.+), ([^,(]+) \((.+)\)$")
 _MAX_POSITIONS = 8
@@ -30,7 +30,8 @@ def write_application(prompt: str) -> dict[str, object]:
     role, company = role_and_company(prompt)
     pain_points = numbered(tagged(prompt, "pain_points"))
     positions, sections = _read_cv(numbered(tagged(prompt, "cv")))
-    asked = words(tagged(prompt, "posting"))
+    posting = tagged(prompt, "posting")
+    asked = words(posting)
     told = [(position, number) for position in positions for number in position.bullets]
     told.sort(key=lambda entry: (-len(words(entry[0].bullets[entry[1]]) & asked), entry[1]))
     best = _claims(told[:_CLAIMS_OF_LETTER])
@@ -38,7 +39,7 @@ def write_application(prompt: str) -> dict[str, object]:
         {"text": text, "cv_lines": [number]} for number, text in sections.get("profile", {}).items()
     ] or best
     place, pain_point = _answered(pain_points, [position.bullets[number] for position, number in told])
-    trouble = f' You write: "{pain_point}."' if pain_point else ""
+    trouble = _trouble(pain_point, posting)
     return {
         "cv": {
             "summary": summary[:3],
@@ -85,6 +86,15 @@ def _answered(pain_points: dict[int, str], told: list[str]) -> tuple[int, str]:
     has = words("\n".join(told))
     place = max(pain_points, key=lambda number: (len(words(pain_points[number]) & has), -number))
     return place, pain_points[place].rstrip(" .")
+
+
+def _trouble(pain_point: str, posting: str) -> str:
+    """Quoted where the posting says so."""
+    if not pain_point:
+        return ""
+    if plain(pain_point).rstrip("…") in plain(posting):
+        return f' You write: "{pain_point}."'
+    return f" One thing I would ask about: {pain_point[0].lower()}{pain_point[1:]}."
 
 
 def _claims(told: list[tuple[_Position, int]]) -> list[dict[str, object]]:

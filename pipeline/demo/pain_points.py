@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
+from pipeline.demo.prompts import plain
+
 _OPENING_TAG = re.compile(r"<\w*posting>", re.IGNORECASE)
 # Lines of a prompt that speak to the model and not about the job.
 _INSTRUCTION = re.compile(
@@ -20,7 +22,6 @@ _ASIDE = re.compile(
 _LABELLED = re.compile(
     r"^\s*(?:company|position|title|location|contract|reference|salary)\s*:| · ", re.IGNORECASE
 )
-_MARKUP = re.compile(r"[*_`#]+|\[([^\[\]]*)\]\([^()]*\)")
 _SENTENCE_END = re.compile(r"(?<=[.!?])\s+(?=[A-Z0-9\"'“])")
 _MIN_WORDS = 5
 _MAX_CHARACTERS = 240
@@ -152,8 +153,7 @@ def statements(posting: str) -> list[str]:
             open_paragraph = True
     found: dict[str, None] = {}
     for paragraph in paragraphs:
-        plain = " ".join(_MARKUP.sub(r"\1", paragraph).split())
-        for sentence in _SENTENCE_END.split(plain):
+        for sentence in _SENTENCE_END.split(plain(paragraph)):
             if len(sentence.split()) >= _MIN_WORDS:
                 found[_shortened(sentence.rstrip(" .;"))] = None
     return list(found)

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 _MIN_WORD_CHARACTERS = 5
 _NUMBERED = re.compile(r"^(\d+)(?:\||\.)\s*(.*)$", re.MULTILINE)
 _SOURCE = re.compile(r"^\[(\d+)\] (.*)\n(\S+)\n(.*)$", re.MULTILINE)
+_MARKUP = re.compile(r"[*_`#]+|\[([^\[\]]*)\]\([^()]*\)")
 # Several times the longest text; what comes after it is not read.
 _MAX_CHARACTERS = 20_000
 
@@ -43,6 +44,11 @@ def role_and_company(prompt: str) -> tuple[str, str]:
     """What the prompt is about."""
     fields = dict(line.partition(": ")[::2] for line in tagged(prompt, "role").splitlines())
     return fields.get("Role", "the role"), fields.get("Company", "the company")
+
+
+def plain(text: str) -> str:
+    """Without markup, in one line."""
+    return " ".join(_MARKUP.sub(r"\1", text).split())
 
 
 def words(text: str) -> set[str]:

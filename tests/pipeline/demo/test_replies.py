@@ -114,6 +114,25 @@ def test_who_is_asked_to_mend_an_answer_gives_the_same_one_again() -> None:
     assert again.input_tokens > first.input_tokens
 
 
+@pytest.mark.parametrize(
+    ("pain_point", "told"),
+    [
+        ("The kitchen burns down every night", 'You write: "The kitchen burns down every night."'),
+        (
+            "The posting does not say what goes wrong today",
+            "I would ask about: the posting does not say what",
+        ),
+    ],
+)
+def test_a_letter_quotes_only_what_the_posting_says(pain_point: str, told: str) -> None:
+    prompt = (
+        'Write a "cover_letter".\n<role>\nRole: Cook\nCompany: Old Inn\n</role>\n'
+        "<posting>\nThe *kitchen*\nburns down every night.\n</posting>\n"
+        f"<pain_points>\n1. {pain_point}\n</pain_points>"
+    )
+    assert told in json.loads(reply_to(prompt))["cover_letter"]["opening"]
+
+
 def test_contacts_are_named_in_the_posting_or_in_a_title_of_the_company() -> None:
     prompt = (
         'Give "contacts".\n<role>\nRole: Cook\nCompany: Old Inn\n</role>\n'
