@@ -6,7 +6,7 @@ from typing import Final
 
 from dashboards.boards import Uid, board, scope_of
 from dashboards.colors import BLUE, GREEN, ORANGE, PURPLE, RED, YELLOW
-from dashboards.panels import bar_gauge, graph, query, row, stat
+from dashboards.panels import Shown, bar_gauge, graph, query, row, stat
 from dashboards.projection import budget_at_period_end, spent_in_period
 from dashboards.queries import highest, lowest, total
 from dashboards.units import CALLS_PER_SECOND, COUNT, RATIO, SECONDS, USD
@@ -36,6 +36,7 @@ BUDGET_AND_LIMITS: Final = board(
             unit=USD,
             steps=((0, BLUE),),
             empty=_NO_BUDGET,
+            width=3,
         ),
         stat(
             "Spent",
@@ -44,6 +45,7 @@ BUDGET_AND_LIMITS: Final = board(
             unit=USD,
             steps=((0, BLUE),),
             empty=_NO_BUDGET,
+            width=3,
         ),
         stat(
             "Left",
@@ -52,6 +54,15 @@ BUDGET_AND_LIMITS: Final = board(
             unit=USD,
             steps=((-1e12, RED), (0.000001, GREEN)),
             empty=_NO_BUDGET,
+            width=3,
+        ),
+        stat(
+            "Refuses",
+            "Whether what is left is too little for what a live worker asked for last.",
+            query(highest(_SCOPE.series(metrics.PIPELINE_BUDGET_REFUSING)), now=True),
+            texts={0: Shown("no", GREEN), 1: Shown("yes", RED)},
+            empty="no live worker has a budget",
+            width=3,
         ),
         stat(
             "Share spent",

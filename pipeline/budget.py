@@ -194,9 +194,13 @@ class Budget:
         if isinstance(answer, Refused):
             self._series.rejected.tick()
             self._series.show(answer.state)
+            if not answer.is_unavailable:
+                self._series.refused(amount, answer.state)
             raise self._refusal(answer, amount, asked_by)
         series = self._series
         (series.allowed if answer.is_within_limit else series.would_reject).tick()
+        if series.refusal is not None:
+            series.refuses_no_more()
         self.refresh()
         return _Held(self, reservation_id, amount)
 

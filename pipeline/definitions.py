@@ -22,6 +22,7 @@ class GaugeMode(StrEnum):
     A `live…` mode counts only processes that still live.
     """
 
+    LIVE_MAX = "livemax"
     LIVE_SUM = "livesum"
     MAX = "max"
     MOST_RECENT = "mostrecent"

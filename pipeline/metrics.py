@@ -237,6 +237,11 @@ PIPELINE_BUDGET_PERIOD_END = GaugeDefinition(
     name="pipeline_budget_period_end_timestamp_seconds",
     help="Unix time at which the period ends and nothing is spent any more; absent when it never ends.",
 )
+PIPELINE_BUDGET_REFUSING = GaugeDefinition(
+    name="pipeline_budget_refusing",
+    help="1 from the refusal of a call or job for want of money, until one is granted or so much is left.",
+    mode=GaugeMode.LIVE_MAX,
+)
 PIPELINE_BUDGET_DECISIONS = CounterDefinition(
     name="pipeline_budget_decisions_total",
     help="Answers of the budget to a call that asked for money.",

@@ -65,6 +65,8 @@ class PipelineEntry(TypedDict):
 
 
 class BudgetEntry(TypedDict):
+    """`state` is `spent` from the limit on, or while what is left is too little for what workers ask for."""
+
     limit_usd: float
     spent_usd: float
     reserved_usd: float

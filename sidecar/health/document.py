@@ -51,7 +51,8 @@ def _findings(dependencies: Mapping[str, DependencyEntry], budget: BudgetEntry |
     for name, entry in dependencies.items():
         yield from _doubts(name, entry)
     if budget is not None and budget["state"] == BudgetState.SPENT:
-        yield "the budget is spent"
+        is_all = budget["spent_usd"] >= budget["limit_usd"]
+        yield "the budget is spent" if is_all else "the budget refuses calls: too little of it is left"
     elif budget is not None and budget["state"] == BudgetState.WARNING:
         yield "the budget is past its warning"
 

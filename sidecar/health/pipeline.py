@@ -42,7 +42,11 @@ def pipeline_entry(samples: Samples) -> PipelineEntry:
 
 
 def budget_entry(samples: Samples, now: float) -> BudgetEntry | None:
-    """None when there is no budget. Of a period that is over at the Unix time `now` nothing counts."""
+    """None when there is no budget. Of a period that is over at the Unix time `now` nothing counts.
+
+    A call is refused as soon as less is left than it may cost: so an enforced budget is spent, for whoever
+    asks, before all of it is.
+    """
     limit = samples.value(worker.PIPELINE_BUDGET_LIMIT)
     if limit is None:
         return None
@@ -52,8 +56,9 @@ def budget_entry(samples: Samples, now: float) -> BudgetEntry | None:
     reserved = 0.0 if is_over else samples.total(worker.PIPELINE_BUDGET_RESERVED)
     warn_ratio = samples.value(worker.PIPELINE_BUDGET_WARN_RATIO)
     warn_from = limit * (_DEFAULT_WARN_RATIO if warn_ratio is None else warn_ratio)
+    is_refusing = not is_over and samples.value(worker.PIPELINE_BUDGET_REFUSING) == 1
     state = BudgetState.OK
-    if spent >= limit:
+    if spent >= limit or is_refusing:
         state = BudgetState.SPENT
     elif spent >= warn_from:
         state = BudgetState.WARNING

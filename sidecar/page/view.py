@@ -93,7 +93,10 @@ def budget_bar(budget: BudgetEntry, usd_per_hour: float | None) -> Bar:
     said = f"{formats.usd(spent)} of {formats.usd(limit)} spent"
     if reserved:
         said += f", {formats.usd(reserved)} reserved"
-    said += _projection(limit - spent - reserved, usd_per_hour)
+    if budget["state"] != BudgetState.SPENT:
+        said += _projection(limit - spent - reserved, usd_per_hour)
+    elif spent < limit:
+        said += "; too little is left for what is asked"
     mark = _BUDGET_MARKS.get(BudgetState(budget["state"]), "unknown")
     filled = _share(spent, limit)
     return Bar("budget", filled, min(_share(reserved, limit), 100 - filled), mark, said)

@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import asyncio
-import logging
 import pickle
 
 import pytest
@@ -134,25 +133,6 @@ async def test_an_absurd_amount_is_refused_and_breaks_nothing(absurd: float) -> 
         await limited.call(max_usd=0.1)
 
 
-async def test_one_warning_a_period(caplog: pytest.LogCaptureFixture) -> None:
-    limited = Limited()
-    with caplog.at_level(logging.WARNING, logger="pipeline.budget"):
-        await limited.call(0.79, max_usd=0.8)
-        assert not caplog.messages
-        for _ in range(3):
-            await limited.call(0.01, max_usd=0.01)
-        limited.budget.refresh()
-        assert caplog.messages == ["budget.warning spent_usd=0.8 limit_usd=1 resets_in_seconds=43200"]
-        limited.wall_clock.advance(86_400)
-        await limited.call(0.9, max_usd=0.9)
-        assert len(caplog.messages) == 2
-        limited.ledger.reset()
-        await limited.call(0.7, max_usd=0.9)
-        assert len(caplog.messages) == 2
-        await limited.call(0.2, max_usd=0.2)
-    assert len(caplog.messages) == 3
-
-
 async def test_a_jobs_envelope_pays_for_its_calls_and_gives_the_rest_back() -> None:
     limited = Limited()
     async with limited.budget.job(to_nano_usd(0.6)):
@@ -253,6 +233,7 @@ async def test_what_a_ledger_could_not_be_told_is_told_with_the_next_call() -> N
         with pytest.raises(BudgetUnavailableError, match="the ledger of its budget cannot be asked"):
             await limited.call(max_usd=0.8)
     assert limited.money() == (1.0, 0.0, 0.5)
+    assert limited.value("pipeline_budget_refusing") == 0
     ledger.is_away = False
     limited.budget.refresh()
     assert limited.money() == (1.0, 0.3, 0.0)
@@ -267,20 +248,6 @@ async def test_what_was_sent_without_asking_is_spent_once_the_ledger_can_be_told
     ledger.is_away = False
     limited.budget.refresh()
     assert limited.money() == (1.0, 0.3, 0.0)
-
-
-class Voiceless(LocalBudget):
-    """A ledger that can't be asked just when a warning is due."""
-
-    def claim_warning(self) -> bool:
-        raise LedgerError(16, "budget.ledger: is locked")
-
-
-async def test_a_warning_that_cannot_be_claimed_holds_no_call_up() -> None:
-    limited = Limited(ledger=Voiceless(to_nano_usd(1.0)))
-    await limited.call(0.9, max_usd=0.9)
-    await limited.call(0.05, max_usd=0.1)
-    assert limited.money() == (1.0, 0.95, 0.0)
 
 
 class Unread(LocalBudget):

@@ -97,7 +97,16 @@ class Snapshot:
         (Snapshot().breaker("b", closed=4), "healthy", "no dependency is watched"),
         (Snapshot().budget(100, 80), "degraded", "the budget is past its warning"),
         (Snapshot().budget(100, 100), "degraded", "the budget is spent"),
-        (Snapshot().budget(100, 79), "healthy", "no dependency is watched"),
+        (
+            Snapshot().budget(100, 79).add(worker.PIPELINE_BUDGET_REFUSING, 1),
+            "degraded",
+            "the budget refuses calls: too little of it is left",
+        ),
+        (
+            Snapshot().budget(100, 79).add(worker.PIPELINE_BUDGET_REFUSING, 0),
+            "healthy",
+            "no dependency is watched",
+        ),
     ],
 )
 def test_status_and_summary_say_what_is_wrong(snapshot: Snapshot, status: str, summary: str) -> None:
@@ -182,10 +191,18 @@ def test_layers_come_in_the_order_in_which_they_run() -> None:
 
 def test_what_was_spent_in_a_period_that_is_over_counts_no_longer() -> None:
     """The last worker ended before midnight; the next one will say that nothing is spent."""
-    over = Snapshot().budget(100, 100).add(worker.PIPELINE_BUDGET_PERIOD_END, NOW).document()
+    snapshot = Snapshot().budget(100, 100).add(worker.PIPELINE_BUDGET_REFUSING, 1)
+    over = snapshot.add(worker.PIPELINE_BUDGET_PERIOD_END, NOW).document()
     assert (over["status"], over["budget"]["spent_usd"], over["budget"]["state"]) == ("healthy", 0.0, "ok")
     on = Snapshot().budget(100, 100).add(worker.PIPELINE_BUDGET_PERIOD_END, NOW + 1).document()
     assert (on["status"], on["budget"]["spent_usd"], on["budget"]["state"]) == ("degraded", 100.0, "spent")
+
+
+def test_a_budget_that_refuses_calls_is_spent_before_its_limit_is() -> None:
+    for refusing, state in ((0, "warning"), (1, "spent")):
+        snapshot = Snapshot().budget(100, 99.8).add(worker.PIPELINE_BUDGET_REFUSING, refusing)
+        budget = snapshot.document()["budget"]
+        assert (budget["spent_usd"], budget["state"]) == (99.8, state)
 
 
 def test_there_is_no_budget_without_a_limit() -> None:

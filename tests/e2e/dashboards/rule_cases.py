@@ -278,7 +278,13 @@ CASES: tuple[Case, ...] = (
         budget(spent="79 79 80x60"),
         2,
         {},
-        (budget(spent="79.9x60"), budget(spent="100x60")),
+        (
+            budget(spent="79.9x60"),
+            budget(spent="100x60"),
+            budget(spent="85x60", refusing="1x60"),
+            # Of two machines that share the budget one was refused.
+            budget(spent="85x60") | budget(spent="85x60", refusing="1x60", target=WORKER_2),
+        ),
         # The last worker ended before the period did.
         ended=((budget(spent="79 79 80x60", ends="600x60"), 11),),
     ),
@@ -289,6 +295,20 @@ CASES: tuple[Case, ...] = (
         {},
         (budget(spent="99.9x60"),),
         ended=((budget(spent="99 99 100x60", ends="600x60"), 11),),
+    ),
+    Case(
+        "BudgetSpent",
+        # What is left is less than a call may cost.
+        budget(spent="78x60", refusing="0 0 1x60"),
+        2,
+        {},
+        (budget(spent="78x60"), budget(spent="99.9x60")),
+        ended=(
+            (budget(spent="78x60", refusing="0 0 1x3 0x60"), 6),
+            (budget(spent="78x60", refusing="0 0 1x60", ends="600x60"), 11),
+            # The worker that was refused has ended.
+            (budget(spent="78x60", refusing="0 0 1x3 stale"), 6),
+        ),
     ),
     Case(
         "BudgetRunsOut",

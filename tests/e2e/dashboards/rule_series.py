@@ -85,11 +85,13 @@ def budget(
     spent: str,
     limit: str = "100x600",
     ends: str | None = None,
+    refusing: str = "0x600",
     target: str = TARGET,
 ) -> Series:
     series = {
         f"pipeline_budget_spent_usd{{{target}}}": spent,
         f"pipeline_budget_limit_usd{{{target}}}": limit,
+        f"pipeline_budget_refusing{{{target}}}": refusing,
         f"pipeline_budget_warn_ratio{{{target}}}": "0.8x600",
     }
     return series | (

@@ -27,7 +27,9 @@ TIMEOUT_SECONDS = 60
 def start(directory: Path, seed: int) -> subprocess.Popen[str]:
     command = [sys.executable, "-m", "tests.e2e.local_ledger.spender"]
     arguments = [str(directory), str(TASKS // PROCESSES), str(seed)]
-    return subprocess.Popen([*command, *arguments], stdout=subprocess.PIPE, text=True, cwd=ROOT)
+    return subprocess.Popen(
+        [*command, *arguments], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd=ROOT
+    )
 
 
 def state_in(directory: Path) -> BudgetState:
@@ -60,9 +62,11 @@ async def test_128_tasks_spend_at_most_a_dollar_and_leave_less_than_a_call(
     assert 0 <= state.remaining_nano_usd <= MAX_CALL
 
 
-def test_eight_processes_share_one_dollar(tmp_path: Path) -> None:
+def test_eight_processes_share_one_dollar_and_one_warning(tmp_path: Path) -> None:
     processes = [start(tmp_path, seed) for seed in range(PROCESSES)]
-    outputs = [process.communicate(timeout=TIMEOUT_SECONDS)[0].split() for process in processes]
+    told = [process.communicate(timeout=TIMEOUT_SECONDS) for process in processes]
+    outputs = [out.split() for out, _ in told]
+    assert sum(err.count("budget.warning") for _, err in told) == 1
     assert [process.returncode for process in processes] == [0] * PROCESSES
     state = state_in(tmp_path)
     assert adds_up(state)

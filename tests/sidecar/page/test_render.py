@@ -208,6 +208,12 @@ def test_a_hundred_findings_are_cut_short() -> None:
             "$50.00 of $100.00 spent; at the pace of the last hour the rest lasts 2 h",
             "up",
         ),
+        (
+            (100.0, 99.8, 0.0, "spent"),
+            25.0,
+            "$99.80 of $100.00 spent; too little is left for what is asked",
+            "down",
+        ),
         ((100.0, 100.5, 0.0, "spent"), 25.0, "$100.50 of $100.00 spent", "down"),
         ((0.0, 0.0, 0.0, "spent"), 0.0, "$0.00 of $0.00 spent", "down"),
     ],
