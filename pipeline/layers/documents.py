@@ -72,7 +72,7 @@ def outreach(application: Application, candidate: Candidate, job: Job) -> Paper:
 def dossier(job: Job, application: Application | None) -> Paper:
     posting = job.result(Posting)
     blocks = [Block(Kind.TITLE, posting.title), Block(Kind.PARAGRAPH, f"Company: {posting.company}")]
-    blocks += _section("What is missing in this dossier", job.degradations)
+    blocks += _section("What is missing in this dossier", map(_for_people, job.degradations))
     blocks += _of_opportunity(job.result(Opportunity))
     if application is None:
         blocks += _section("Application", (UNKNOWN_LINE,), Kind.PARAGRAPH)
@@ -85,6 +85,12 @@ def dossier(job: Job, application: Application | None) -> Paper:
     blocks += _section("Contacts", map(_shown, job.result(People).contacts))
     blocks += _section("Requirements", posting.requirements)
     return Paper(f"{posting.title}: dossier", tuple(blocks))
+
+
+def _for_people(degradation: str) -> str:
+    """`pain_points: …` as `pain points: …`."""
+    layer, colon, what = degradation.partition(":")
+    return f"{layer.replace('_', ' ')}{colon}{what}"
 
 
 def _of_opportunity(opportunity: Opportunity) -> Iterator[Block]:

@@ -19,7 +19,11 @@ if TYPE_CHECKING:
 NAME: Final = "pdf_service"
 MAX_PDF_BYTES: Final = 32 * 1024 * 1024
 _PATH: Final = "/forms/chromium/convert/html"
-_PDF_BEGINS_WITH: Final = b"%PDF"
+_PDF_BEGINS_WITH: Final = b"%PDF-"
+_PDF_ENDS_WITH: Final = b"%%EOF"
+_END_BYTES: Final = 1024
+"""Of a PDF, within which its end is marked; what comes after the mark is ignored."""
+
 _CHUNK_BYTES: Final = 65_536
 
 
@@ -93,4 +97,6 @@ async def _read_pdf(response: aiohttp.ClientResponse) -> bytes:
             raise ProviderError(NAME, f"the answer is longer than {MAX_PDF_BYTES} bytes")
     if not pdf.startswith(_PDF_BEGINS_WITH):
         raise ProviderError(NAME, "the answer is no PDF")
+    if _PDF_ENDS_WITH not in pdf[-_END_BYTES:]:
+        raise ProviderError(NAME, "the answer is a PDF without its end")
     return bytes(pdf)

@@ -61,7 +61,7 @@ class Kept(dict[str, str]):
 async def test_a_pdf_that_an_interrupted_run_has_written_is_not_asked_for_again(
     served: StandIns, tmp_path: Path
 ) -> None:
-    service = Scripted(answer(b"%PDF-1"), answer("down", status=503), answer(b"%PDF-2"))
+    service = Scripted(answer(b"%PDF-1 %%EOF"), answer("down", status=503), answer(b"%PDF-2 %%EOF"))
     job = job_of()
     job.answers = Kept()
     async with serving(CONVERT, service) as url, work_at(served, tmp_path, pdf_service=url) as work:
@@ -72,14 +72,14 @@ async def test_a_pdf_that_an_interrupted_run_has_written_is_not_asked_for_again(
         assert len(service.bodies) == 4
         assert len(job.result(Published).files) == 7
         (dossier,) = tmp_path.glob("*/dossier.pdf")
-        assert dossier.read_bytes() == b"%PDF-1"
+        assert dossier.read_bytes() == b"%PDF-1 %%EOF"
         # What was taken away is made again.
         dossier.unlink()
         del job.results["publish"]
         job.files.clear()
         await work.run(job)
         assert len(service.bodies) == 5
-        assert dossier.read_bytes() == b"%PDF-2"
+        assert dossier.read_bytes() == b"%PDF-2 %%EOF"
 
 
 async def test_a_pdf_that_the_budget_does_not_allow_is_refused_for_that_reason(

@@ -23,6 +23,8 @@ from tests.pipeline.providers.serving import (
     serving_app,
 )
 
+PDF = b"%PDF-1.7\n%%EOF\n"
+
 
 async def render(url: str, html: str = "<h1>Hello</h1>", meter: Meter | None = None) -> bytes:
     async with providers_at(pdf_service=url, meter=meter) as providers:
@@ -38,15 +40,15 @@ async def test_html_comes_back_as_a_pdf_with_its_text() -> None:
 
 
 async def test_html_is_sent_as_the_form_file_that_gotenberg_wants() -> None:
-    reply = Scripted(answer(b"%PDF-1.7", content_type="application/pdf"))
+    reply = Scripted(answer(PDF, content_type="application/pdf"))
     async with serving(CONVERT, reply) as url:
-        assert await render(url, "<p>Zoë</p>") == b"%PDF-1.7"
+        assert await render(url, "<p>Zoë</p>") == PDF
     assert b'name="files"; filename="index.html"' in reply.bodies[0]
     assert "<p>Zoë</p>".encode() in reply.bodies[0]
 
 
 async def test_password_in_the_url_is_sent_as_basic_authentication() -> None:
-    reply = Scripted(answer(b"%PDF-1.7"))
+    reply = Scripted(answer(PDF))
     async with serving(CONVERT, reply) as url:
         await render(url.replace("http://", "http://user:word@"))
     assert reply.headers[0]["Authorization"].startswith("Basic ")
@@ -68,6 +70,9 @@ async def test_how_long_a_busy_service_asks_to_wait_is_heard() -> None:
         (lambda: web.Response(status=302, headers={"Location": "/BODY"}), "status 302"),
         (answer("<html>BODY</html>", content_type="text/html"), "no PDF"),
         (answer(b""), "no PDF"),
+        (answer(b"%PDF"), "no PDF"),
+        (answer(b"%PDF-BODY"), "PDF without its end"),
+        (answer(b"%PDF-BODY %%EOF" + bytes(5_000)), "PDF without its end"),
     ],
 )
 async def test_what_is_no_pdf_fails_in_one_line_without_the_body(reply: Reply, reason: str) -> None:
