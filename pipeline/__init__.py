@@ -20,6 +20,7 @@ from pipeline.fallbacks import (
 )
 from pipeline.gates import Call, Gate, Pass, WaitingGate
 from pipeline.meter import Meter
+from pipeline.metrics import PriceSource
 from pipeline.prices import Charge
 from pipeline.rejections import BudgetExceededError, RateLimitedError, RejectedError
 from pipeline.retries import Retries
@@ -40,6 +41,7 @@ __all__ = [
     "Gate",
     "Meter",
     "Pass",
+    "PriceSource",
     "RateLimitedError",
     "Rates",
     "RejectedError",

@@ -15,6 +15,7 @@ from pipeline.commands.command import Command
 from pipeline.environment import EnvironmentReader
 from pipeline.jobs import UsageError
 from pipeline.ledger import LedgerSettings
+from pipeline.ledger.local_budget import FILE_NAME
 from pipeline.ledger.opening import open_budget
 from pipeline.ledger.protocol import NANO_USD_PER_USD, BudgetLedger, BudgetState, LedgerError, Period
 from pipeline.settings import SettingsError
@@ -47,6 +48,7 @@ def _add_arguments(parser: argparse.ArgumentParser) -> None:
 def _execute(options: argparse.Namespace) -> int:
     """Returns 0; 1 when the ledger could not be asked, or its user said no."""
     settings = _settings()
+    _check_there(settings)
     try:
         ledger = open_budget(settings)
     except LedgerError as error:
@@ -73,6 +75,21 @@ def _settings() -> LedgerSettings:
             " own; set the one that the pipeline runs with"
         )
     return settings
+
+
+def _check_there(settings: LedgerSettings) -> None:
+    """To look is not to begin: a ledger that is made by whoever looks first could be nobody else's."""
+    if settings.budget_nano_usd is None or settings.mongodb_uri is not None or settings.directory is None:
+        return
+    try:
+        is_there = (settings.directory / FILE_NAME).exists()
+    except OSError:
+        return  # to open it says why
+    if not is_there:
+        raise UsageError(
+            f"LEDGER_DIRECTORY: {settings.directory} holds no {FILE_NAME}; nothing was spent there yet,"
+            " or name the directory that the pipeline runs with"
+        )
 
 
 def _show(options: argparse.Namespace, settings: LedgerSettings, ledger: BudgetLedger) -> int:

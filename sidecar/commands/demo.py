@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import importlib.util
 import os
 import sys
 from pathlib import Path
@@ -12,8 +13,11 @@ from sidecar.commands.options import add_listen_option, listen_address
 from sidecar.commands.stopping import run_until_stopped
 from sidecar.config import ConfigError, ListenAddress
 from sidecar.demo.children import ChildError
-from sidecar.demo.demo import Demo, demo, fetch_document
+from sidecar.demo.demo import PYTHON_MODULE, Demo, demo, fetch_document
 from sidecar.redaction import Redactor
+
+_NEEDED: Final = ("openai", "firecrawl", "genai_prices", "stamina", "fpdf")
+"""By the stand-ins and the pipeline; PyPI has them by other names."""
 
 _ANY_FREE_PORT: Final = ListenAddress("127.0.0.1", 0)
 _SOURCE_EXAMPLES: Final = Path(__file__).parents[2] / "examples"
@@ -29,7 +33,7 @@ The sidecar watches a pipeline that runs the same postings again and again.
 Play with it, here with the PDF service:
 
   kill {pid}
-  {python} -m pipeline.demo pdf_service --listen {address}
+  {python} pipeline.demo pdf_service --listen {address}
   curl -X PUT {stand_in}/_fault -d '{{"mode": "hang"}}'     also fail, slow, rate_limit, none
 
 Ctrl-C ends everything.
@@ -51,11 +55,35 @@ def add_to(commands: argparse._SubParsersAction[Any]) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     jobs = arguments.jobs or _examples() / "postings"
-    if not jobs.exists():
-        raise ConfigError((f"--jobs: {jobs} does not exist; give a posting or a directory of them",))
+    _check(jobs, arguments.output)
     listen = listen_address(arguments) or (_ANY_FREE_PORT if arguments.once else None)
     work = _demo(jobs, arguments.output, listen, arguments.redactor, once=arguments.once)
-    return run_until_stopped(work, is_service=not arguments.once)
+    return run_until_stopped(work, is_service=not arguments.once, needs_terminal=True)
+
+
+def _check(jobs: Path, output: Path | None) -> None:
+    """Before anything is started."""
+    missing = [name for name in _NEEDED if importlib.util.find_spec(name) is None]
+    if missing:
+        raise ConfigError((f"{', '.join(missing)}: not installed; run pip install 'pipeline-sidecar[demo]'",))
+    try:
+        jobs.stat()
+    except (OSError, ValueError) as error:
+        is_missing = isinstance(error, FileNotFoundError)
+        reason = "does not exist" if is_missing else f"cannot be read: {_reason(error)}"
+        raise ConfigError((f"--jobs: {jobs} {reason}; give a posting or a directory of them",)) from None
+    if output is None:
+        return
+    try:
+        output.mkdir(parents=True, exist_ok=True)
+    except (OSError, ValueError) as error:
+        raise ConfigError(
+            (f"--output: {output} cannot be written: {_reason(error)}; name a directory",)
+        ) from None
+
+
+def _reason(error: Exception) -> str:
+    return str(getattr(error, "strerror", None) or error)
 
 
 async def _demo(
@@ -82,7 +110,7 @@ async def _demo(
         _say(str(error))
         return 1
     _say(f"the pipeline worker ended by itself, with status {worker_status}")
-    return 1
+    return worker_status or 1
 
 
 def _banner(running: Demo) -> str:
@@ -90,7 +118,7 @@ def _banner(running: Demo) -> str:
     return _BANNER.format(
         url=running.url,
         pid=victim.pid,
-        python=sys.executable,
+        python=" ".join(PYTHON_MODULE),
         stand_in=victim.url,
         address=victim.url.removeprefix("http://"),
     )

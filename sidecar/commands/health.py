@@ -11,6 +11,7 @@ import urllib.request
 from http.client import HTTPException, HTTPResponse
 from typing import Any, cast
 
+from sidecar.config import ConfigError, load
 from sidecar.config.errors import one_line
 from sidecar.health import HealthDocument, Status
 
@@ -27,7 +28,7 @@ def add_to(commands: argparse._SubParsersAction[Any]) -> None:
         "health", help="print the health document as a table; exit status 0 healthy, 1 degraded, 2 otherwise"
     )
     parser.add_argument(
-        "--url", metavar="URL", help="of the sidecar; by default where SIDECAR_LISTEN says, on this machine"
+        "--url", metavar="URL", help="of the sidecar; by default the configuration's, on this machine"
     )
     parser.add_argument(
         "--live",
@@ -38,7 +39,7 @@ def add_to(commands: argparse._SubParsersAction[Any]) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    url = arguments.url or f"http://{os.environ.get('SIDECAR_LISTEN', '').strip() or _DEFAULT_LISTEN}"
+    url = arguments.url or f"http://{_listen()}"
     if arguments.live:
         return _tell_whether_it_lives(url.rstrip("/"))
     try:
@@ -51,6 +52,14 @@ def run(arguments: argparse.Namespace) -> int:
     # A worker can write any name into the spool; none of them may steer the terminal.
     print("\n".join(map(one_line, lines)))  # noqa: T201
     return status
+
+
+def _listen() -> str:
+    """Where a sidecar with this configuration serves; the variable's word where there is something wrong."""
+    try:
+        return str(load(os.environ).listen)
+    except ConfigError:
+        return os.environ.get("SIDECAR_LISTEN", "").strip() or _DEFAULT_LISTEN
 
 
 def _tell_whether_it_lives(url: str) -> int:

@@ -18,20 +18,28 @@ BeforeEnd = Callable[[], Coroutine[Any, Any, None]]
 
 
 def run_until_stopped(
-    work: Coroutine[Any, Any, int], *, is_service: bool = True, before_end: BeforeEnd | None = None
+    work: Coroutine[Any, Any, int],
+    *,
+    is_service: bool = True,
+    needs_terminal: bool = False,
+    before_end: BeforeEnd | None = None,
 ) -> int:
     """The exit status of `work`, or what says that a signal ended it.
 
     To be told to stop is how a service ends well: 0. Work that had an end of its own to reach has not
     reached it: 128 + the signal's number.
 
+    With `needs_terminal` that the terminal is closed, SIGHUP, is such a signal too.
+
     SIGTERM lets `before_end` finish first. SIGINT, somebody at the keyboard, and any second signal don't.
     """
-    return asyncio.run(_cancellable(work, is_service=is_service, before_end=before_end))
+    return asyncio.run(
+        _cancellable(work, is_service=is_service, needs_terminal=needs_terminal, before_end=before_end)
+    )
 
 
 async def _cancellable(
-    work: Coroutine[Any, Any, int], *, is_service: bool, before_end: BeforeEnd | None
+    work: Coroutine[Any, Any, int], *, is_service: bool, needs_terminal: bool, before_end: BeforeEnd | None
 ) -> int:
     task = asyncio.ensure_future(work)
     loop = asyncio.get_running_loop()
@@ -53,7 +61,7 @@ async def _cancellable(
             waiting.cancel()
         _stop(task, told[0])
 
-    for signal_number in (signal.SIGTERM, signal.SIGINT):
+    for signal_number in (signal.SIGTERM, signal.SIGINT, *((signal.SIGHUP,) if needs_terminal else ())):
         loop.add_signal_handler(signal_number, stop, signal_number)
     try:
         return await task

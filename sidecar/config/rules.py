@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
+import stat
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Final
 from urllib.parse import urlsplit
 
@@ -24,6 +27,7 @@ _HTTP_URL: Final = TypeAdapter(AnyHttpUrl)
 def judge(draft: Draft) -> None:
     if draft.values.get("spool") == "":
         draft.complain(("spool",), "is not a path; give a directory's, or null for no spool")
+    _judge_spool(draft)
     for link in ("prometheus_url", "grafana_url", "runbooks_url"):
         text = draft.values.get(link)
         if isinstance(text, str):
@@ -37,6 +41,15 @@ def judge(draft: Draft) -> None:
                 _complain(draft, key, url_mistake(value, takes_headers="headers" in fields))
             elif SecretStr in types and isinstance(value, dict):
                 _judge_headers(draft, key, value)
+
+
+def _judge_spool(draft: Draft) -> None:
+    """It need not be there yet. Whether it can be read is a matter of who runs the sidecar."""
+    spool = draft.values.get("spool")
+    if isinstance(spool, str | Path):
+        with contextlib.suppress(OSError, ValueError):
+            if not stat.S_ISDIR(Path(spool).stat().st_mode):
+                draft.complain(("spool",), "is no directory; give the one that the workers write to")
 
 
 def _complain(draft: Draft, key: Key, mistake: str | None) -> None:

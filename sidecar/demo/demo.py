@@ -29,6 +29,9 @@ STAND_INS: Final = {
     "firecrawl": {"FIRECRAWL_API_URL": ""},
     "pdf_service": {"PDF_SERVICE_URL": ""},
 }
+PYTHON_MODULE: Final = (sys.executable, "-P", "-m")
+"""Ours, whatever is called `pipeline` where the user stands."""
+
 API_KEYS: Final = ("OPENROUTER_API_KEY", "OPENAI_API_KEY", "ANTHROPIC_API_KEY", "FIRECRAWL_API_KEY")
 
 _DEMO_KEY: Final = "demo-key"
@@ -43,6 +46,12 @@ _IGNORED_VARIABLES: Final = {
     *(f"{provider.dependency.upper()}_MODEL" for provider in PROVIDERS),
     "LLM_PROVIDERS",
     "PRICES_FILE",
+    # What stand-ins cost must not be taken from a budget that real calls are made on.
+    "LEDGER_DIRECTORY",
+    "LEDGER_MONGODB_URI",
+    "LEDGER_MONGODB_URI_FILE",
+    "LEDGER_WHEN_UNAVAILABLE",
+    "PROMETHEUS_MULTIPROC_DIR",
 } - {"SIDECAR_LISTEN"}
 
 Say = Callable[[str], None]
@@ -120,7 +129,7 @@ async def demo(
             config = config.model_copy(update={"listen": listen})
         url = await stack.enter_async_context(serving(config, redactor))
         files = folder / "output" if output is None else output
-        command = [sys.executable, "-m", "pipeline", "run", str(jobs), "--output", str(files)]
+        command = [*PYTHON_MODULE, "pipeline", "run", str(jobs), "--output", str(files)]
         if not once:
             command += ["--every", _PAUSE_BETWEEN_ROUNDS_SECONDS]
         worker = await stack.enter_async_context(child(*command, environment=pointed))
@@ -143,7 +152,7 @@ async def fetch_document(url: str) -> str:
 async def _start_stand_ins(stack: AsyncExitStack, environment: Mapping[str, str]) -> dict[str, StandIn]:
     processes = {
         name: await stack.enter_async_context(
-            child(sys.executable, "-m", "pipeline.demo", name, environment=environment, read_output=True)
+            child(*PYTHON_MODULE, "pipeline.demo", name, environment=environment, read_output=True)
         )
         for name in STAND_INS
     }

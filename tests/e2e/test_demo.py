@@ -18,10 +18,13 @@ from tests.e2e.servers import Demo, wait_until
 from tests.e2e.servers.ours import CLEAN_ENVIRONMENT
 
 
-async def run_once(output: Path, *more: str, **variables: str) -> tuple[int, str, str]:
+async def run_once(
+    output: Path, *more: str, directory: Path | None = None, **variables: str
+) -> tuple[int, str, str]:
     process = await asyncio.create_subprocess_exec(
         sys.executable,
-        *("-m", "sidecar", "demo", "--once", "--output", str(output), *more),
+        *("-P", "-m", "sidecar", "demo", "--once", "--output", str(output), *more),
+        cwd=directory,
         env={**CLEAN_ENVIRONMENT, **variables},
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.PIPE,
@@ -71,6 +74,30 @@ async def test_once_ends_with_1_when_a_job_fails(tmp_path: Path) -> None:
     assert json.loads(out)["pipeline"]["jobs"]["failed"] == 1
 
 
+async def test_a_budget_of_the_users_is_not_spent_on_stand_ins(tmp_path: Path) -> None:
+    ledger = tmp_path / "ledger"
+    ledger.mkdir()
+    status, _, err = await run_once(
+        tmp_path / "output", TOKEN_BUDGET_USD="5", LEDGER_DIRECTORY=str(ledger), FIRECRAWL_DAILY_LIMIT="600"
+    )
+    assert status == 0, err
+    assert list(ledger.iterdir()) == []
+
+
+async def test_a_pipeline_of_the_users_own_is_not_run(tmp_path: Path) -> None:
+    (tmp_path / "pipeline.py").write_text("raise SystemExit('the user's own')")
+    status, out, err = await run_once(tmp_path / "output", directory=tmp_path)
+    assert status == 0, err
+    assert json.loads(out)["pipeline"]["jobs"]["succeeded"] == 3
+
+
+async def test_what_cannot_be_written_is_one_line_and_status_2_before_anything_starts(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    status, out, err = await run_once(tmp_path / "file")
+    assert (status, out) == (2, "")
+    assert err == f"--output: {tmp_path / 'file'} cannot be written: File exists; name a directory\n"
+
+
 async def test_a_missing_path_is_one_line_and_status_2(tmp_path: Path) -> None:
     status, out, err = await run_once(tmp_path, "--jobs", str(tmp_path / "none"))
     assert (status, out) == (2, "")
@@ -115,6 +142,17 @@ async def test_a_proxy_of_the_users_is_not_asked_for_stand_ins(tmp_path: Path) -
     )
     assert status == 0, err
     assert json.loads(out)["pipeline"]["jobs"]["succeeded"] == 3
+
+
+async def test_a_closed_terminal_ends_everything(start: Start, tmp_path: Path) -> None:
+    demo = await start(Demo(tmp_path))
+    pid, pids = demo.pid, demo.child_pids()
+    os.kill(pid, signal.SIGHUP)
+
+    async def all_gone() -> bool:
+        return not any(is_alive(each) for each in (pid, *pids.values()))
+
+    await wait_until(all_gone, "the demo and its children ended", timeout_seconds=5)
 
 
 async def test_killing_the_demo_leaves_no_orphans(start: Start, tmp_path: Path) -> None:

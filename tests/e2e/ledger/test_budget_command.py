@@ -118,13 +118,25 @@ async def test_reset_asks_and_takes_only_yes(
         assert spent_usd == (0 if status == 0 else 0.000001)
 
 
+@pytest.mark.parametrize("action", ["show", "history", "reset"])
+async def test_to_look_makes_no_ledger(
+    action: str, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("LEDGER_MONGODB_URI", raising=False)
+    monkeypatch.setenv("TOKEN_BUDGET_USD", "1")
+    monkeypatch.setenv("LEDGER_DIRECTORY", str(tmp_path))
+    assert await budget(action) == 2
+    assert f"{tmp_path} holds no budget.ledger" in capsys.readouterr().err
+    assert list(tmp_path.iterdir()) == []
+
+
 @pytest.mark.parametrize(
     ("variables", "status", "message"),
     [
         ({}, 2, "TOKEN_BUDGET_USD: is not set"),
         ({"TOKEN_BUDGET_USD": "much"}, 2, "TOKEN_BUDGET_USD: 'much'"),
         ({"TOKEN_BUDGET_USD": "1"}, 2, "LEDGER_DIRECTORY: is not set, nor is LEDGER_MONGODB_URI"),
-        ({"TOKEN_BUDGET_USD": "1", "LEDGER_DIRECTORY": "/proc/none"}, 2, "/proc/none"),
+        ({"TOKEN_BUDGET_USD": "1", "LEDGER_DIRECTORY": "/proc/none"}, 2, "/proc/none holds no budget.ledger"),
         (
             {"TOKEN_BUDGET_USD": "1", "LEDGER_MONGODB_URI": "mongodb://u:s3c@t@h/"},
             2,

@@ -15,7 +15,7 @@ from tests.sidecar.spool.spools import counter, dead_worker, living_worker, writ
 @pytest.fixture(autouse=True)
 def logs_as_they_were(monkeypatch: pytest.MonkeyPatch) -> None:
     """The command sets up its process's logs, which here are those of the other tests too."""
-    monkeypatch.setattr("sidecar.cli.set_up_logs", lambda *_: None)
+    monkeypatch.setattr("sidecar.logs.set_up_logs", lambda *_: None)
 
 
 def nobody_holds(_probe: Path, _workers: set[str]) -> Holders:
