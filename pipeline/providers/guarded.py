@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Coroutine
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
+from pipeline.breaker import Rates
 from pipeline.dependency import Dependency
 from pipeline.failures import ErrorTest, is_replaceable
 from pipeline.meter import Meter
@@ -18,6 +19,12 @@ T = TypeVar("T")
 
 RETRIES: Final = Retries(attempts=3, first_wait_seconds=0.25, max_wait_seconds=4.0, max_total_seconds=30.0)
 """For a service that has no substitute."""
+
+CONSECUTIVE_FAILURES: Final = 15
+"""Of 50 calls at once the failures come back first: at 10 % errors five, and once in 10,000 times fifteen."""
+
+RATES: Final = Rates(failure_rate=0.5, window_seconds=120.0, minimum_calls=40)
+"""For who fails half of the time, and never so often in a row."""
 
 
 def guarded(
@@ -35,6 +42,8 @@ def guarded(
         meter=meter,
         paid=paid,
         budget=None if limits is None or not paid else limits.budget,
+        failure_threshold=CONSECUTIVE_FAILURES,
+        rates=RATES,
         rate_limit=None if limits is None else limits.rate_limit(name),
         retries=retries,
         falls_back_on=falls_back_on,

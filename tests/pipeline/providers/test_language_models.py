@@ -18,6 +18,7 @@ from pipeline.metrics import (
 )
 from pipeline.prices import CEILING_USD_PER_CALL
 from pipeline.providers import ProviderError
+from pipeline.providers.guarded import CONSECUTIVE_FAILURES
 from tests.pipeline.providers.asking import MESSAGES, QUESTION, ask, ask_of
 from tests.pipeline.providers.serving import (
     CHAT,
@@ -88,11 +89,11 @@ async def test_the_next_model_answers_for_one_that_fails() -> None:
         serving(MESSAGES, up) as second,
         providers_at(models={"openrouter": first, "anthropic": second}, meter=meter) as providers,
     ):
-        for _ in range(7):
+        for _ in range(CONSECUTIVE_FAILURES + 2):
             assert await ask_of(providers) == "{}"
-    assert len(up.bodies) == 7
-    # The breaker opens after five failures: from then on the first is not even asked.
-    assert len(down.bodies) == 5
+    assert len(up.bodies) == CONSECUTIVE_FAILURES + 2
+    # The breaker is open then: from there on the first is not even asked.
+    assert len(down.bodies) == CONSECUTIVE_FAILURES
     assert meter.counter(PIPELINE_CALLS, "none", "openrouter", "rejected_breaker").value == 2
 
 
@@ -255,9 +256,9 @@ async def test_silence_ends_at_the_guards_timeout() -> None:
 async def test_open_breaker_sends_nothing() -> None:
     reply = Scripted(answer("{}", status=500))
     async with serving(CHAT, reply) as url, providers_at(openrouter=url) as providers:
-        for _ in range(5):
+        for _ in range(CONSECUTIVE_FAILURES):
             with pytest.raises(ProviderError):
                 await ask_of(providers)
         with pytest.raises(BreakerOpenError):
             await ask_of(providers)
-    assert len(reply.bodies) == 5
+    assert len(reply.bodies) == CONSECUTIVE_FAILURES
