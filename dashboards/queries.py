@@ -118,7 +118,9 @@ class Scope:
         The window of the rate is longer than a bar, by a scrape: of windows as long as a bar each would end
         before the next begins, and what happens between the two scrapes there would be in neither.
         """
-        return f"{total(self.rate(definition, **labels), *by)} * $__interval_ms / 1000"
+        return (
+            f"{total(self.rate(definition, STEP_WINDOW, suffix=None, **labels), *by)} * $__interval_ms / 1000"
+        )
 
     def quantile(
         self,
