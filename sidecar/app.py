@@ -197,6 +197,7 @@ async def _listen(runner: web.AppRunner, config: Config) -> str:
 
 def _listen_error(address: str, error: OSError) -> str:
     if error.errno == errno.EADDRINUSE:
-        return f"listen: {address} is in use; stop what uses it, or choose another with --listen"
+        choose = "choose another with --listen or SIDECAR_LISTEN"
+        return f"listen: {address} is in use; stop what uses it, or {choose}"
     reason = os.strerror(error.errno) if error.errno and error.errno > 0 else str(error)
     return f"listen: {address} can't be listened on ({reason}); choose an address of this machine"

@@ -44,7 +44,7 @@ def _table(found: Survey) -> Iterator[str]:
     count = ", ".join(f"{states.count(state)} {state}" for state in dict.fromkeys(sorted(states))) or "none"
     yield f"spool {found.directory}: {_size(found.bytes_on_disk)} on disk; workers: {count}"
     yield f"merged: {_described(found.merged)}, generation {found.generation or 'none'}"
-    yield f"of the dead, not merged yet: {_described(found.waiting)}"
+    yield f"of the dead, moved aside and not merged yet: {_described(found.waiting)}"
     if found.files_by_worker:
         yield ""
         rows = [("WORKER", "STATE", "FILES", "SERIES", "SIZE")]
