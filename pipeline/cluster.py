@@ -8,15 +8,17 @@ output directory, which all machines have to share.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 import secrets
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from hashlib import sha256
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
-from distributed import Client, KilledWorker, Worker, WorkerPlugin, get_worker
+from distributed import CancelledError, Client, Future, KilledWorker, Worker, WorkerPlugin, get_worker
+from distributed.client import ClosedClientError
 
 from pipeline.jobs import Job, JobList, JobReport, JobSource, SourceError, UsageError, printable
 from pipeline.meter import Meter
@@ -27,6 +29,10 @@ from pipeline.settings import Settings, SettingsError
 from pipeline.spool import SpoolError
 
 _CONNECT_SECONDS: Final = 5.0
+_CLOSE_SECONDS: Final = 5.0
+_LOOK_SECONDS: Final = 0.2
+_CONNECTED: Final = "running"
+_GONE: Final = "the scheduler is gone"
 _MAX_JOBS_ON_A_WORKER: Final = 1_000
 """The cluster decides how many run at once on a worker, by its threads."""
 
@@ -38,6 +44,7 @@ class Cluster:
         self._client = client
         self._plugin = plugin
         self._concurrency = concurrency
+        self._is_gone = asyncio.Event()
 
     @classmethod
     @asynccontextmanager
@@ -48,29 +55,32 @@ class Cluster:
 
         Raises:
             UsageError: no scheduler answers there, or a worker's environment lacks what jobs need.
+            SourceError: the scheduler goes away meanwhile.
         """
-        shown = printable(address)
+        client = Client(  # type: ignore[no-untyped-call]
+            address, asynchronous=True, timeout=_CONNECT_SECONDS, set_as_default=False
+        )
         try:
-            client = await Client(  # type: ignore[no-untyped-call]
-                address, asynchronous=True, timeout=_CONNECT_SECONDS, set_as_default=False
-            )
-        except (OSError, TimeoutError, ValueError) as error:
-            raise UsageError(
-                f"--dask: {shown} gives no connection ({type(error).__name__});"
-                " start a scheduler there with 'dask scheduler'"
-            ) from None
-        try:
+            await _connect(client, address)
             plugin = PipelineOnWorker(output, again=again)
             await _prepare_workers(client, plugin)
-            yield cls(client, plugin.name, concurrency=concurrency)
+            cluster = cls(client, plugin.name, concurrency=concurrency)
+            looking = asyncio.create_task(cluster._look_after_scheduler())
+            try:
+                yield cluster
+            finally:
+                looking.cancel()
         finally:
-            await client.close()
+            # A client that has no connection any more may wait for one.
+            with contextlib.suppress(TimeoutError, OSError):
+                async with asyncio.timeout(_CLOSE_SECONDS):
+                    await client.close()  # type: ignore[no-untyped-call]
 
     async def run(self, source: JobSource, watch: Watch) -> None:
         """As `Runner.run`.
 
         Raises:
-            SourceError: no more jobs can be had; those that were taken have ended.
+            SourceError: no more jobs can be had, or the scheduler is gone; those that were taken have ended.
             asyncio.CancelledError: when cancelled; jobs that have begun may run to their end.
         """
         failures: list[SourceError] = []
@@ -84,6 +94,9 @@ class Cluster:
         self, source: JobSource, watch: Watch, failures: list[SourceError]
     ) -> None:
         while not failures:
+            if self._is_gone.is_set():
+                failures.append(_gone())
+                return
             try:
                 job = await source.take()
             except SourceError as error:
@@ -97,19 +110,41 @@ class Cluster:
 
     async def _run_job(self, job: Job) -> tuple[Job, JobReport]:
         # Not pure: the same posting may be asked for again.
-        future = self._client.submit(
-            run_on_this_worker, job, self._plugin, pure=False, key=f"job-{job.id}-{secrets.token_hex(4)}"
-        )
+        key = f"job-{job.id}-{secrets.token_hex(4)}"
         try:
-            done: tuple[Job, JobReport] = await future
-        except asyncio.CancelledError:
-            await self._client.cancel([future])  # type: ignore[no-untyped-call]
-            raise
+            future = self._client.submit(run_on_this_worker, job, self._plugin, pure=False, key=key)
+            return await self._result(future)
         except KilledWorker:
             return job, _lost(job, "the workers that ran it have died")
+        except (CancelledError, ClosedClientError):
+            # Only a lost connection cancels a job that we have not cancelled.
+            self._is_gone.set()
+            return job, _lost(job, _GONE)
         except Exception as error:  # noqa: BLE001  (whatever kept a worker from running it)
             return job, _lost(job, f"the worker could not run it ({type(error).__name__})")
-        return done
+
+    async def _result(self, future: Future[Any]) -> tuple[Job, JobReport]:
+        """Raises CancelledError of distributed when the scheduler goes away: a result would never come."""
+        result: asyncio.Future[tuple[Job, JobReport]] = asyncio.ensure_future(future)
+        gone = asyncio.create_task(self._is_gone.wait())
+        either: set[asyncio.Future[Any]] = {result, gone}
+        try:
+            await asyncio.wait(either, return_when=asyncio.FIRST_COMPLETED)
+            if result.done():
+                return result.result()
+            raise CancelledError
+        except asyncio.CancelledError:
+            with contextlib.suppress(ClosedClientError):
+                await self._client.cancel([future])  # type: ignore[no-untyped-call]
+            raise
+        finally:
+            result.cancel()
+            gone.cancel()
+
+    async def _look_after_scheduler(self) -> None:
+        while self._client.status == _CONNECTED:
+            await asyncio.sleep(_LOOK_SECONDS)
+        self._is_gone.set()
 
 
 class PipelineOnWorker(WorkerPlugin):
@@ -168,6 +203,17 @@ class _Reports:
         self.last = report
 
 
+async def _connect(client: Client, address: str) -> None:
+    try:
+        async with asyncio.timeout(2 * _CONNECT_SECONDS):
+            await client
+    except Exception as error:  # noqa: BLE001  (whatever speaks there may speak anything)
+        raise UsageError(
+            f"--dask: {printable(address)} gives no connection ({type(error).__name__});"
+            " start a scheduler there with 'dask scheduler', and name it like tcp://host:8786"
+        ) from None
+
+
 async def _prepare_workers(client: Client, plugin: PipelineOnWorker) -> None:
     try:
         try:
@@ -182,6 +228,14 @@ async def _prepare_workers(client: Client, plugin: PipelineOnWorker) -> None:
         raise UsageError(f"--dask: a worker's SIDECAR_SPOOL: {error.strerror}") from None
     except ModuleNotFoundError as error:
         raise UsageError(f"--dask: a worker lacks {error.name}; install the same there as here") from None
+    except (OSError, CancelledError, ClosedClientError):
+        raise _gone() from None
+
+
+def _gone() -> SourceError:
+    return SourceError(
+        f"--dask: {_GONE}; start it, and run the command again: what is paid for is kept", for_good=True
+    )
 
 
 def _lost(job: Job, reason: str) -> JobReport:

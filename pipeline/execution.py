@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import logging
 import os
 import signal
 import sys
@@ -27,6 +29,8 @@ if TYPE_CHECKING:
     from pipeline.runner import Runner
     from pipeline.settings import Settings
 
+log = logging.getLogger(__name__)
+
 _SOME_FAILED: Final = 1
 _KILLED_BY: Final = 128
 # A resolver's thread or a full disk can hold the interpreter up; whoever asked us to stop will not wait.
@@ -38,6 +42,7 @@ class RunOptions:
     """What the command line says, checked.
 
     Attributes:
+        output: Absolute: results are told by where they are.
         collection: Where jobs come from; None: from `paths`.
         again: Run jobs anew that are done.
         every_seconds: The pause after which all begins again; None: once is enough.
@@ -62,6 +67,8 @@ class Execution:
         self._meter = meter
         self._stopped_by: int | None = None
         self._watchdog: threading.Timer | None = None
+        self._is_first_round = True
+        self._is_over = False
 
     def run(self) -> int:
         """Returns the exit status."""
@@ -78,6 +85,9 @@ class Execution:
             loop.add_signal_handler(number, self._stop, rounds, number)
         try:
             return await rounds
+        except SourceError as error:
+            _complain(error)
+            return _SOME_FAILED
         except asyncio.CancelledError:
             if self._stopped_by is None:
                 raise
@@ -98,8 +108,9 @@ class Execution:
             collect_seldom()
             while True:
                 succeeded = await self._round(runner)
-                if self._options.every_seconds is None:
+                if self._options.every_seconds is None or self._is_over:
                     return 0 if succeeded else _SOME_FAILED
+                self._is_first_round = False
                 await asyncio.sleep(self._options.every_seconds)
 
     async def _round(self, runner: Runner | Cluster) -> bool:
@@ -110,7 +121,8 @@ class Execution:
                 with progress(summary, self._meter) as watch:
                     await runner.run(source, watch)
             except SourceError as error:
-                sys.stderr.write(f"pipeline run: {error}\n")
+                _complain(error)
+                self._is_over = error.for_good
                 return False
             finally:
                 summary.write()
@@ -123,7 +135,7 @@ class Execution:
 
             return Cluster.open(
                 options.dask_address,
-                options.output.resolve(),
+                options.output,
                 concurrency=options.concurrency,
                 again=options.again,
             )
@@ -143,12 +155,33 @@ class Execution:
         if STANDARD_INPUT in self._options.paths:
             # In a thread: a signal has to be heard while nobody types.
             jobs = [await asyncio.to_thread(read_standard_input, sys.stdin.buffer)]
-        sources = find_sources(path for path in self._options.paths if path != STANDARD_INPUT)
+        sources = self._find_sources()
         yield JobList(chain(jobs, map(read_job, sources)), len(jobs) + len(sources))
+
+    def _find_sources(self) -> list[Path]:
+        paths = [path for path in self._options.paths if path != STANDARD_INPUT]
+        if self._options.every_seconds is None:
+            return find_sources(paths)
+        try:
+            return find_sources(paths, may_be_empty=True)
+        except UsageError as error:
+            # It was there when we started: somebody may be about to put it back.
+            log.warning("postings.not_found %s", error)
+            return []
 
     def _open_collection(self, name: str) -> AbstractAsyncContextManager[PostingCollection]:
         from pipeline.jobs.collection import PostingCollection
+        from pipeline.layers.candidate import Candidate
 
         if self._settings.mongodb_uri is None:
             raise UsageError("--from-mongodb: MONGODB_URI is not set; set it to mongodb://host:27017")
-        return PostingCollection.open(self._settings.mongodb_uri, self._settings.mongodb_database, name)
+        # Later rounds leave alone what another candidate's run does meanwhile, or both would go on for ever.
+        cv = Candidate.parse(self._settings.candidate_cv).digest() if self._is_first_round else None
+        return PostingCollection.open(
+            self._settings.mongodb_uri, self._settings.mongodb_database, name, cv=cv
+        )
+
+
+def _complain(error: SourceError) -> None:
+    with contextlib.suppress(OSError, ValueError):
+        sys.stderr.write(f"pipeline run: {error}\n")

@@ -14,7 +14,8 @@ from structlog.contextvars import bind_contextvars, bound_contextvars, unbind_co
 from pipeline.context import JobAccount, running_job, running_layer
 from pipeline.jobs.files import printable
 from pipeline.jobs.job import Job, JobError
-from pipeline.jobs.journal import JobTakenError, Journal, Journals
+from pipeline.jobs.journal import JobTakenError, Journal
+from pipeline.jobs.journals import Journals
 from pipeline.jobs.report import JobReport
 from pipeline.jobs.source import JobSource, SourceError
 from pipeline.layers.layer import Layer, Workplace
@@ -66,6 +67,7 @@ class Runner:
             raise ValueError(f"concurrency: {concurrency} must be at least 1")
         self._layers = tuple(layers)
         self._workplace = workplace
+        self._cv = workplace.candidate.digest()
         self._concurrency = concurrency
         self._journals = Journals(None) if journals is None else journals
         self._reserve = reserve
@@ -101,7 +103,7 @@ class Runner:
         """
         with bound_contextvars(job=job.id):
             try:
-                journal = self._journals.open(job.id)
+                journal = self._open_journal(job)
             except JobTakenError:
                 await _tell(job, _not_run(job, None), source, watch)
                 return
@@ -109,13 +111,22 @@ class Runner:
                 await self._refuse(job, str(error), source, watch)
                 return
             try:
-                journal.restore(job, self._layers)
                 if journal.outcome in DONE and len(job.results) == len(self._layers):
                     await _tell(job, _not_run(job, journal.outcome), source, watch)
                 else:
                     await self._run_layers(job, journal, source, watch)
             finally:
                 journal.close()
+
+    def _open_journal(self, job: Job) -> Journal:
+        """The job has the results that are in there, or raises as `Journals.open` and `Journal.restore`."""
+        journal = self._journals.open(job.id)
+        try:
+            journal.restore(job, self._layers, cv=self._cv)
+        except BaseException:
+            journal.close()
+            raise
+        return journal
 
     async def _run_one_after_another(
         self, source: JobSource, watch: Watch, failures: list[SourceError]
@@ -174,6 +185,8 @@ class Runner:
                     files=tuple(job.files),
                     layer=layer_name,
                     reason=reason,
+                    can_be_made_good=outcome is RunOutcome.DEGRADED
+                    and any(note.can_be_made_good for note in job.notes.values()),
                 )
                 # First this: killed in between, a job is not counted, but never counted twice.
                 journal.ended(outcome)
@@ -188,9 +201,10 @@ class Runner:
         bind_contextvars(layer=layer.name)
         with running_layer(layer.name), series.counting(self._clock, job):
             job.results[layer.name] = await layer.run(job, self._workplace)
-            journal.layer_done(
-                layer.name, job, files=job.files[files:], degradations=job.degradations[degradations:]
+            job.notes[layer.name] = job.note(
+                files=files, degradations=degradations, cv=self._cv if layer.reads_cv else None
             )
+            journal.layer_done(layer.name, job)
         self._series.last_progress.set(self._wall_clock())
 
     async def _refuse(self, job: Job, reason: str, source: JobSource, watch: Watch) -> None:

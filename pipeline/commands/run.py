@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import math
 import os
+import sys
 import tempfile
 from pathlib import Path
 from typing import Final
@@ -15,6 +16,7 @@ from pipeline.jobs import UsageError, find_sources, printable
 from pipeline.jobs.files import STANDARD_INPUT
 from pipeline.logs import LogFormat, configure_logging
 from pipeline.meter import Meter
+from pipeline.progress.output import open_closed_streams
 from pipeline.settings import Settings
 from pipeline.spool import SpoolError
 
@@ -74,7 +76,8 @@ def _execute(arguments: argparse.Namespace) -> int:
     options = _options(arguments)
     settings = Settings.from_environment(os.environ)
     _check_sources(options)
-    _check_writable(options.output)
+    open_closed_streams()
+    _check_writable(arguments.output)
     try:
         meter = Meter() if settings.spool is None else Meter.spooling(settings.spool)
     except SpoolError as error:
@@ -97,13 +100,20 @@ def _options(arguments: argparse.Namespace) -> RunOptions:
     return RunOptions(
         paths=tuple(arguments.paths),
         collection=arguments.from_mongodb,
-        output=arguments.output,
+        output=_absolute(arguments.output),
         concurrency=arguments.concurrency,
         # A record of a collection says itself whether it is done.
         again=arguments.again or (arguments.every is not None and arguments.from_mongodb is None),
         every_seconds=arguments.every,
         dask_address=arguments.dask,
     )
+
+
+def _absolute(path: Path) -> Path:
+    try:
+        return path.resolve()
+    except (OSError, ValueError, RuntimeError):  # a ring of links; whoever writes there says what is wrong
+        return path
 
 
 def _check_sources(options: RunOptions) -> None:
@@ -123,7 +133,10 @@ def _check_sources(options: RunOptions) -> None:
         raise UsageError("PATH: there is none; name a posting, a directory of postings, - or --from-mongodb")
     if STANDARD_INPUT in options.paths and options.every_seconds is not None:
         raise UsageError("PATH: - can be read only once; leave out --every")
-    find_sources(path for path in options.paths if path != STANDARD_INPUT)
+    if STANDARD_INPUT in options.paths and sys.stdin is None:
+        raise UsageError("PATH: - is standard input, and that is closed; pipe the posting in")
+    paths = [path for path in options.paths if path != STANDARD_INPUT]
+    find_sources(paths, may_be_empty=options.every_seconds is not None)
 
 
 def _collection(text: str) -> str:

@@ -11,7 +11,7 @@ from pipeline.jobs.files import (
     read_job,
 )
 from pipeline.jobs.job import Job, JobError
-from pipeline.jobs.journal import Journals
+from pipeline.jobs.journals import Journals
 from pipeline.jobs.report import JobReport
 from pipeline.jobs.source import JobList, JobSource, SourceError
 

@@ -14,19 +14,18 @@ import socket
 import time
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, Final, Self
 
 import structlog
-from bson import json_util
 from bson.errors import BSONError
 from motor.motor_asyncio import AsyncIOMotorClient
 from pymongo import ReturnDocument
 from pymongo.errors import ConfigurationError, PyMongoError, WriteError
 
-from pipeline.jobs.files import UsageError, decode, job_id
+from pipeline.jobs.files import UsageError
 from pipeline.jobs.job import Job
+from pipeline.jobs.posting_record import FIELD, RELEASED, RUNNING, Update, claimable, ended, job_of, kept
 from pipeline.jobs.source import SourceError
 from pipeline.metrics import RunOutcome
 
@@ -37,14 +36,9 @@ if TYPE_CHECKING:
 
 log = structlog.get_logger(__name__)
 
-FIELD: Final = "pipeline_job"
 LEASE_SECONDS: Final = 60.0
 _RENEWALS_PER_LEASE: Final = 3
 _SELECTION_MILLISECONDS: Final = 3_000
-_RUNNING: Final = "running"
-_RELEASED: Final = "released"
-
-Update = dict[str, dict[str, Any]]
 
 
 class PostingCollection:
@@ -60,10 +54,13 @@ class PostingCollection:
         self,
         collection: AsyncIOMotorCollection[dict[str, Any]],
         *,
+        cv: str | None = None,
         lease_seconds: float = LEASE_SECONDS,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
+        """With `cv`, a CV's digest, records that are done with another CV are taken as well."""
         self._collection = collection
+        self._cv = cv
         self._lease_seconds = lease_seconds
         self._clock = clock
         self._claims: dict[str, Any] = {}
@@ -76,7 +73,13 @@ class PostingCollection:
     @classmethod
     @asynccontextmanager
     async def open(
-        cls, uri: str, database: str, collection: str, *, lease_seconds: float = LEASE_SECONDS
+        cls,
+        uri: str,
+        database: str,
+        collection: str,
+        *,
+        cv: str | None = None,
+        lease_seconds: float = LEASE_SECONDS,
     ) -> AsyncIterator[Self]:
         """Claims are renewed until the block ends; what could not be written is tried again then.
 
@@ -93,7 +96,7 @@ class PostingCollection:
                 f"MONGODB_URI: it cannot be used ({type(error).__name__}); write it like mongodb://host:27017"
             ) from None
         try:
-            postings = cls(client[database][collection], lease_seconds=lease_seconds)
+            postings = cls(client[database][collection], cv=cv, lease_seconds=lease_seconds)
             renewing = asyncio.create_task(postings._renew_again_and_again())
             try:
                 yield postings
@@ -108,6 +111,8 @@ class PostingCollection:
     async def take(self) -> Job | None:
         """Claim a record that is new, was left by a dead worker, or failed before this run began.
 
+        So is one that ended before with something to make good, or with another CV.
+
         Raises:
             SourceError: the server cannot be asked.
         """
@@ -115,22 +120,16 @@ class PostingCollection:
         try:
             now = await self._ask_time()
             if self._started is None:
+                # Nothing can be put below null.
+                await self._collection.update_many(
+                    {FIELD: None, "$and": [{FIELD: {"$exists": True}}]}, {"$unset": {FIELD: ""}}
+                )
                 self._started = now
             record = await self._collection.find_one_and_update(
-                {
-                    "$or": [
-                        {FIELD: {"$exists": False}},
-                        {f"{FIELD}.state": _RELEASED},
-                        {f"{FIELD}.state": _RUNNING, f"{FIELD}.claimed_until": {"$lt": now}},
-                        {
-                            f"{FIELD}.state": RunOutcome.FAILED.value,
-                            f"{FIELD}.ended_at": {"$lt": self._started},
-                        },
-                    ]
-                },
+                claimable(now=now, started=self._started, cv=self._cv),
                 {
                     "$set": {
-                        f"{FIELD}.state": _RUNNING,
+                        f"{FIELD}.state": RUNNING,
                         f"{FIELD}.claim": token,
                         f"{FIELD}.worker": f"{socket.gethostname()}:{os.getpid()}",
                         f"{FIELD}.claimed_until": self._lease_end(),
@@ -144,7 +143,7 @@ class PostingCollection:
             raise SourceError(f"MONGODB_URI: no posting can be had ({type(error).__name__})") from None
         if record is None:
             return None
-        job = _job_of(record, self._collection.name)
+        job = job_of(record, self._collection.name)
         self._claims[job.id] = {"_id": record["_id"], f"{FIELD}.claim": token}
         return job
 
@@ -153,13 +152,8 @@ class PostingCollection:
         ours = self._claims.get(job.id)
         if ours is None:
             return
-        update: Update = {
-            "$set": {
-                f"{FIELD}.results.{layer}": job.results[layer].model_dump(mode="json", by_alias=True),
-                f"{FIELD}.degradations": job.degradations,
-                f"{FIELD}.claimed_until": self._lease_end(),
-            }
-        }
+        update = kept(job, layer)
+        update["$set"][f"{FIELD}.claimed_until"] = self._lease_end()
         try:
             await self._collection.update_one(ours, update)
         except (PyMongoError, BSONError, OverflowError) as error:
@@ -172,9 +166,9 @@ class PostingCollection:
             return  # Another process has it: our claim runs out.
         unset = {"$unset": {f"{FIELD}.claim": "", f"{FIELD}.claimed_until": "", f"{FIELD}.worker": ""}}
         if report.outcome is RunOutcome.CANCELLED:
-            update: Update = {**unset, "$set": {f"{FIELD}.state": _RELEASED}}
+            update: Update = {**unset, "$set": {f"{FIELD}.state": RELEASED}}
         else:
-            update = {**unset, "$set": self._ended(job, report)}
+            update = {**unset, "$set": ended(job, report, at=self._now())}
         update["$inc"] = {f"{FIELD}.cost_usd": report.cost_usd}
         if not await self._write(job.id, ours, update):
             self._unwritten[job.id] = (ours, update)
@@ -214,8 +208,9 @@ class PostingCollection:
             written = await self._collection.update_one(ours, update)
         except (WriteError, BSONError, OverflowError) as error:
             # A key or number in a result that this server does not take: the outcome counts for more.
-            results = f"{FIELD}.results"
-            if update.get("$set", {}).pop(results, None) is None:
+            fields = update.get("$set", {})
+            fields.pop(f"{FIELD}.layers", None)
+            if fields.pop(f"{FIELD}.results", None) is None:
                 log.warning("record.refused", job=job, reason=type(error).__name__)
                 return True
             return await self._write(job, ours, update)
@@ -224,20 +219,6 @@ class PostingCollection:
         if written.matched_count == 0:
             log.warning("record.claim_lost", job=job)
         return True
-
-    def _ended(self, job: Job, report: JobReport) -> dict[str, Any]:
-        assert report.outcome is not None  # noqa: S101 - for mypy; the caller has looked
-        fields = {
-            "state": report.outcome.value,
-            "ended_at": self._now(),
-            "layer": report.layer,
-            "reason": report.reason,
-            "files": [str(file) for file in report.files],
-            "results": {
-                layer: result.model_dump(mode="json", by_alias=True) for layer, result in job.results.items()
-            },
-        }
-        return {f"{FIELD}.{name}": value for name, value in fields.items()}
 
     async def _ask_time(self) -> datetime:
         hello = await self._collection.database.client.admin.command("hello")
@@ -250,38 +231,3 @@ class PostingCollection:
 
     def _lease_end(self) -> datetime:
         return self._now() + timedelta(seconds=self._lease_seconds)
-
-
-def _job_of(record: Mapping[str, Any], collection: str) -> Job:
-    posting = {key: value for key, value in record.items() if key not in {"_id", FIELD}}
-    content = json_util.dumps(posting, json_options=json_util.RELAXED_JSON_OPTIONS).encode(
-        "utf-8", "surrogatepass"
-    )
-    text, unreadable = decode(content) if posting else (None, "the record has no fields; put a posting in it")
-    where = json_util.dumps([collection, record["_id"]]).encode("utf-8", "surrogatepass")
-    earlier = _earlier(record.get(FIELD))
-    return Job(
-        id=job_id(where, content),
-        source=f"{collection}/{record['_id']}",
-        text=text,
-        unreadable=unreadable,
-        degradations=list(earlier.degradations),
-        earlier_results=earlier.results,
-    )
-
-
-@dataclass(frozen=True, slots=True)
-class _Earlier:
-    """What an unfinished run has left in the record."""
-
-    results: dict[str, Any] = field(default_factory=dict)
-    degradations: tuple[str, ...] = ()
-
-
-def _earlier(kept: object) -> _Earlier:
-    if not isinstance(kept, Mapping):
-        return _Earlier()
-    results, degradations = kept.get("results"), kept.get("degradations")
-    if not isinstance(results, Mapping) or not isinstance(degradations, list):
-        return _Earlier()
-    return _Earlier(dict(results), tuple(str(reason) for reason in degradations))

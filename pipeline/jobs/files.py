@@ -20,15 +20,16 @@ class UsageError(Exception):
     """What the user asked for cannot be done; the message is one line and names the remedy."""
 
 
-def find_sources(paths: Iterable[Path]) -> list[Path]:
+def find_sources(paths: Iterable[Path], *, may_be_empty: bool = False) -> list[Path]:
     """The files that those paths mean, each once: a directory stands for its postings, in order of name.
 
     Raises:
-        UsageError: a path is missing, is neither file nor directory, or is a directory without a posting.
+        UsageError: a path is missing, is neither file nor directory, or is a directory without a posting,
+            unless that `may_be_empty`.
     """
     sources: dict[Path, Path] = {}
     for path in paths:
-        for source in _sources_at(path):
+        for source in _sources_at(path, may_be_empty=may_be_empty):
             sources.setdefault(source.resolve(), source)
     return list(sources.values())
 
@@ -71,14 +72,14 @@ def printable(value: object) -> str:
     )
 
 
-def _sources_at(path: Path) -> list[Path]:
+def _sources_at(path: Path, *, may_be_empty: bool) -> list[Path]:
     shown = printable(path)
     try:
         if path.is_dir():
             found = sorted(
                 entry for entry in path.iterdir() if entry.suffix.lower() in SUFFIXES and entry.is_file()
             )
-            if not found:
+            if not found and not may_be_empty:
                 raise UsageError(
                     f"PATH: {shown} holds no posting; put files there that end in {', '.join(SUFFIXES)}"
                 )

@@ -6,7 +6,9 @@ import hashlib
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, Protocol, TypeVar
+from typing import TYPE_CHECKING, Final, Protocol, TypeVar
+
+from pipeline.jobs.note import KeptResult, LayerNote
 
 if TYPE_CHECKING:
     from pydantic import BaseModel
@@ -38,9 +40,11 @@ class Job:
         text: The posting; None where there is no text that can be read.
         unreadable: Why there is no text; that job fails, the others run.
         results: What each layer that has run gave, by the layer's name.
+        notes: What is kept beside each of them.
         degradations: What the job had to do without, one line each.
         files: What the job has written.
-        earlier_results: What layers gave on another machine, as JSON, where the source knows.
+        to_make_good: Those of the degradations that a later run may make good.
+        earlier: What layers gave on another machine, by name, where the source knows.
     """
 
     id: str
@@ -48,9 +52,11 @@ class Job:
     text: str | None
     unreadable: str | None = None
     results: dict[str, BaseModel] = field(default_factory=dict)
+    notes: dict[str, LayerNote] = field(default_factory=dict)
     degradations: list[str] = field(default_factory=list)
+    to_make_good: set[str] = field(default_factory=set)
     files: list[Path] = field(default_factory=list)
-    earlier_results: dict[str, Any] = field(default_factory=dict, repr=False)
+    earlier: dict[str, KeptResult] = field(default_factory=dict, repr=False)
     answers: Answers | None = field(default=None, repr=False)
 
     def result(self, model: type[R]) -> R:
@@ -64,13 +70,26 @@ class Job:
                 return result
         raise LookupError(f"no layer has given a {model.__name__}")
 
-    def degrade(self, reason: str) -> None:
+    def degrade(self, reason: str, *, can_be_made_good: bool = False) -> None:
         """Go on, but not as well as asked for: `reason` says in one line what is missing.
 
-        The layer that is running counts as degraded, and so does the job unless it fails.
+        The layer that is running counts as degraded, and so does the job unless it fails. With
+        `can_be_made_good`, the next run of the job begins with this layer again.
         """
         if reason not in self.degradations:
             self.degradations.append(reason)
+        if can_be_made_good:
+            self.to_make_good.add(reason)
+
+    def note(self, *, files: int, degradations: int, cv: str | None) -> LayerNote:
+        """Of the layer that ran since there were so many files and degradations."""
+        added = tuple(self.degradations[degradations:])
+        return LayerNote(
+            files=tuple(self.files[files:]),
+            degradations=added,
+            can_be_made_good=not self.to_make_good.isdisjoint(added),
+            cv=cv,
+        )
 
     async def once(self, key: str, ask: Callable[[], Awaitable[str]]) -> str:
         """Ask for what costs money, or take the answer that an interrupted run has paid for.

@@ -6,15 +6,18 @@ Nothing is forced onto the disk: after a power cut, as opposed to a kill, the la
 
 from __future__ import annotations
 
+import contextlib
 import fcntl
 import json
 import logging
+import math
 import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Self
 
 from pipeline.jobs.job import Job, JobError
+from pipeline.jobs.note import KeptResult, LayerNote
 from pipeline.metrics import DONE, RunOutcome
 
 if TYPE_CHECKING:
@@ -24,46 +27,11 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-DIRECTORY: Final = ".jobs"
 MAX_JOURNAL_BYTES: Final = 64 * 1024 * 1024
 
 
 class JobTakenError(Exception):
     """Another process is running this job."""
-
-
-class Journals:
-    """The journals below one output directory; without one, nothing outlives the process."""
-
-    def __init__(self, output: Path | None, *, again: bool = False) -> None:
-        """With `again`, a job that is done starts over; one that is not goes on all the same."""
-        self._directory = None if output is None else output / DIRECTORY
-        self._again = again
-
-    def open(self, job_id: str) -> Journal:
-        """This job's journal, for this process alone until it is closed.
-
-        Raises:
-            JobTakenError: another process has it open.
-            JobError: it cannot be opened.
-        """
-        if self._directory is None:
-            return Journal(None, b"")
-        try:
-            journal = self._open(self._directory / f"{job_id}.jsonl")
-        except OSError as error:
-            raise JobError(f"its journal in {DIRECTORY} cannot be opened: {error.strerror}") from None
-        if self._again and journal.outcome in DONE:
-            journal.clear()
-        return journal
-
-    @staticmethod
-    def _open(path: Path) -> Journal:
-        try:
-            return Journal.open(path)
-        except FileNotFoundError:  # once in an output directory
-            path.parent.mkdir(mode=0o700, exist_ok=True)
-            return Journal.open(path)
 
 
 class Journal:
@@ -74,18 +42,25 @@ class Journal:
         spent_usd_by_layer: What has been spent and no report has told, in USD; written with every line.
     """
 
-    def __init__(self, descriptor: int | None, content: bytes) -> None:
+    def __init__(self, descriptor: int | None, content: bytes, output: Path) -> None:
         self._descriptor = descriptor
+        self._output = output
         self._size = 0
+        self._begins: list[int] = []
+        """Where each line begins, in bytes."""
         self.outcome: RunOutcome | None = None
         self.spent_usd_by_layer: Mapping[str, float] = {}
-        self._layers: dict[str, dict[str, Any]] = {}
+        self._layers: dict[str, KeptResult] = {}
         self._answers: dict[str, str] = {}
+        self._used_answers: dict[str, str] | None = None
+        """Those of layers that have ended, once something has to be made good; None before."""
         self._replay(content)
 
     @classmethod
-    def open(cls, path: Path) -> Self:
+    def open(cls, path: Path, output: Path) -> Self:
         """Open or create the file, lock it, and drop what a crash has left unfinished at its end.
+
+        Files below `output` are found again though that directory has another path.
 
         Raises:
             JobTakenError: another process has it open.
@@ -95,7 +70,7 @@ class Journal:
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
             size = os.fstat(descriptor).st_size
-            journal = cls(descriptor, os.pread(descriptor, min(size, MAX_JOURNAL_BYTES), 0))
+            journal = cls(descriptor, os.pread(descriptor, min(size, MAX_JOURNAL_BYTES), 0), output)
             if journal._size < size:
                 os.ftruncate(descriptor, journal._size)
         except BlockingIOError:
@@ -112,62 +87,67 @@ class Journal:
             os.close(self._descriptor)
             self._descriptor = None
 
+    @property
+    def is_done(self) -> bool:
+        """Whether the last run has come to its end, and there is nothing to make good."""
+        return self.outcome in DONE and not any(kept.note.can_be_made_good for kept in self._layers.values())
+
     def clear(self) -> None:
-        """As if the job had never run."""
+        """As if the job had never run. Raises OSError: it cannot be cleared."""
+        if self._descriptor is not None:
+            os.ftruncate(self._descriptor, 0)
         self.outcome = None
         self.spent_usd_by_layer = {}
         self._layers.clear()
         self._answers.clear()
+        self._used_answers = None
         self._size = 0
-        if self._descriptor is not None:
-            os.ftruncate(self._descriptor, 0)
+        self._begins.clear()
 
-    def restore(self, job: Job, layers: Sequence[Layer]) -> None:
-        """Give the job the results of the layers that are done, up to the first that has to run."""
-        from pydantic import ValidationError
+    def restore(self, job: Job, layers: Sequence[Layer], *, cv: str | None = None) -> None:
+        """Give the job the results of the layers that are done, up to the first that has to run.
 
+        That is the first that has no result for this CV (its digest), or something to make good, or whose
+        files are gone.
+
+        Raises:
+            JobError: nobody can tell whether its files are there.
+        """
         job.answers = self
+        kept: Mapping[str, KeptResult] = self._layers
         for layer in layers:
-            entry = self._layers.get(layer.name)
-            if entry is None and layer.name in job.earlier_results:
-                entry = {"result": job.earlier_results[layer.name], "files": [], "degradations": []}
-            if entry is None:
+            result = self._result(kept, layer, cv)
+            if result is None and kept is not job.earlier:
+                # What follows has to rest on it, so it is from there, too.
+                kept = job.earlier
+                result = self._result(kept, layer, cv)
+            if result is None:
                 return
-            files = [Path(file) for file in entry["files"]]
-            if not all(file.exists() for file in files):
-                return
-            try:
-                result = layer.result.model_validate_json(json.dumps(entry["result"]))
-            except (ValidationError, TypeError):
-                log.warning("journal.result_outdated job=%s layer=%s", job.id, layer.name)
-                return
-            job.results[layer.name] = result
-            job.files += [file for file in files if file not in job.files]
-            for reason in entry["degradations"]:
+            note = kept[layer.name].note
+            job.results[layer.name], job.notes[layer.name] = result, note
+            job.files += [file for file in note.files if file not in job.files]
+            for reason in note.degradations:
                 job.degrade(reason)
 
-    def layer_done(
-        self,
-        layer: str,
-        job: Job,
-        *,
-        files: Sequence[Path],
-        degradations: Sequence[str],
-    ) -> None:
-        """Keep a layer's result, and the files and degradations that it added."""
+    def layer_done(self, layer: str, job: Job) -> None:
+        """Keep a layer's result with its note."""
+        note = job.notes[layer]
         self._append(
             {
                 "layer": layer,
-                "files": [str(file) for file in files],
-                "degradations": degradations,
+                "files": [self._kept_path(file) for file in note.files],
+                **note.as_json(),
                 "spent_usd": self.spent_usd_by_layer,
                 "result": job.results[layer],
             }
         )
-        self._answers.clear()
+        self._keep(layer, KeptResult(None, note))
 
     def recall(self, question: str) -> str | None:
-        return self._answers.get(question)
+        answer = self._answers.get(question)
+        if answer is None and self._used_answers is not None:
+            answer = self._used_answers.get(question)
+        return answer
 
     def record(self, question: str, answer: str) -> None:
         self._answers[question] = answer
@@ -180,25 +160,87 @@ class Journal:
             self._append({"forgotten": True})
 
     def ended(self, outcome: RunOutcome) -> None:
-        """The run is over, and what it has spent is about to be told."""
+        """The run is over, and what it has spent is about to be told.
+
+        Where there is no room to write that down, the last lines make room: money is not told twice.
+        """
         self.outcome = outcome
-        self._append({"ended": outcome.value})
+        if self.is_done:
+            self._used_answers = None
+        line = _as_line({"ended": outcome.value})
+        dropped, reason = 0, self._write(line)
+        while reason is not None and self._begins:
+            self._size = self._begins.pop()
+            self._cut()
+            dropped, reason = dropped + 1, self._write(line)
+        if reason is not None:
+            log.warning("journal.end_not_kept reason=%s; the next run tells this one's money again", reason)
+        elif dropped:
+            log.warning(
+                "journal.cut lines=%d; what was in them is made and paid for again by the next run", dropped
+            )
 
     def _append(self, entry: Mapping[str, Any]) -> None:
+        reason = self._write(_as_line(entry))
+        if reason is not None:
+            # The job matters more than its journal: it goes on.
+            log.warning("journal.not_kept reason=%s; a next run makes it and pays for it again", reason)
+
+    def _write(self, line: bytes) -> str | None:
+        """Put a line where the last one ends; returns why that cannot be."""
         if self._descriptor is None:
-            return
-        content = _as_line(entry)
+            return None
         try:
-            written = os.write(self._descriptor, content)
-            if written < len(content):
+            written = os.write(self._descriptor, line)
+            if written < len(line):
                 # The rest says why it did not fit.
-                written += os.write(self._descriptor, content[written:])
+                os.write(self._descriptor, line[written:])
         except OSError as error:
-            # The job matters more than its journal: it goes on, and would be run again after a kill.
-            log.warning("journal.write_failed reason=%s", error.strerror)
-            os.ftruncate(self._descriptor, self._size)
-        else:
-            self._size += written
+            self._cut()
+            return error.strerror
+        self._begins.append(self._size)
+        self._size += len(line)
+        return None
+
+    def _cut(self) -> None:
+        """Leave nothing behind the last whole line."""
+        if self._descriptor is not None:
+            with contextlib.suppress(OSError):
+                os.ftruncate(self._descriptor, self._size)
+
+    def _result(self, kept: Mapping[str, KeptResult], layer: Layer, cv: str | None) -> BaseModel | None:
+        """What the layer gave, where that may be used."""
+        from pydantic import ValidationError
+
+        found = kept.get(layer.name)
+        if found is None or found.note.can_be_made_good or (layer.reads_cv and found.note.cv != cv):
+            return None
+        try:
+            if not all(file.exists() for file in found.note.files):
+                return None
+        except OSError as error:
+            raise JobError(f"{layer.name}: its files cannot be looked for: {error.strerror}") from None
+        try:
+            return layer.result.model_validate_json(json.dumps(found.result))
+        except (ValidationError, TypeError, ValueError):
+            log.warning("journal.result_outdated layer=%s", layer.name)
+            return None
+
+    def _keep(self, layer: str, kept: KeptResult) -> None:
+        known = list(self._layers)
+        if layer in known:
+            # It was run again, and so is what came after it.
+            for name in known[known.index(layer) :]:
+                del self._layers[name]
+        self._layers[layer] = kept
+        if kept.note.can_be_made_good and self._used_answers is None:
+            self._used_answers = {}
+        if self._used_answers is not None:
+            self._used_answers |= self._answers
+        self._answers.clear()
+
+    def _kept_path(self, file: Path) -> str:
+        return str(file.relative_to(self._output) if file.is_relative_to(self._output) else file)
 
     def _replay(self, content: bytes) -> None:
         for line in content.splitlines(keepends=True):
@@ -209,12 +251,14 @@ class Journal:
             except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
                 log.warning("journal.damaged; what follows byte %d is dropped", self._size)
                 return
+            self._begins.append(self._size)
             self._size += len(line)
 
     def _replay_line(self, entry: dict[str, Any]) -> None:
         self.outcome = None
         if "layer" in entry:
-            self._replay_layer(entry)
+            files = tuple(self._output / file for file in entry["files"])
+            self._keep(entry["layer"], KeptResult(entry["result"], LayerNote.from_json(entry, files)))
         elif "answer" in entry:
             self._answers[entry["answer"]] = str(entry["text"])
         elif "forgotten" in entry:
@@ -222,17 +266,16 @@ class Journal:
         else:
             self.outcome = RunOutcome(entry["ended"])
             self.spent_usd_by_layer = {}
+            if self.is_done:
+                self._used_answers = None
         if "spent_usd" in entry:
-            self.spent_usd_by_layer = {str(layer): float(usd) for layer, usd in entry["spent_usd"].items()}
+            self.spent_usd_by_layer = {layer: _usd(usd) for layer, usd in entry["spent_usd"].items()}
 
-    def _replay_layer(self, entry: dict[str, Any]) -> None:
-        known = list(self._layers)
-        if entry["layer"] in known:
-            # It was run again, and so is what came after it.
-            for name in known[known.index(entry["layer"]) :]:
-                del self._layers[name]
-        self._layers[entry["layer"]] = {key: entry[key] for key in ("files", "degradations", "result")}
-        self._answers.clear()
+
+def _usd(value: object) -> float:
+    if isinstance(value, (int, float)) and math.isfinite(value) and value >= 0:
+        return value
+    raise ValueError("it is no amount of money")
 
 
 def _as_line(entry: Mapping[str, Any]) -> bytes:

@@ -18,6 +18,7 @@ class JobReport:
         cost_usd: What it has spent and no report has told before.
         layer: Where a job that failed or was cancelled ended.
         reason: Why it did not succeed, in one line.
+        can_be_made_good: Whether the next run takes it up again, though it is done.
     """
 
     id: str
@@ -29,3 +30,4 @@ class JobReport:
     files: tuple[Path, ...] = ()
     layer: str | None = None
     reason: str | None = None
+    can_be_made_good: bool = False

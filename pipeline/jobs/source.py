@@ -12,7 +12,15 @@ if TYPE_CHECKING:
 
 
 class SourceError(Exception):
-    """No more jobs can be had from where they come from; the message is one line, without secrets."""
+    """No more jobs can be had or run; the message is one line, without secrets.
+
+    Attributes:
+        for_good: Whether another round of this process would come to the same.
+    """
+
+    def __init__(self, message: str, *, for_good: bool = False) -> None:
+        super().__init__(message)
+        self.for_good = for_good
 
 
 class JobSource(Protocol):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -9,6 +10,7 @@ from typing import Final, Self
 
 from pipeline.layers.markup import without_markup
 
+_DIGEST_CHARS: Final = 16
 _SECTION: Final = re.compile(r"##? ")
 _RULE: Final = re.compile(r"([-*_=] ?){3,}")
 
@@ -45,6 +47,11 @@ class Candidate:
     def numbered(self) -> str:
         """For a prompt: `12| text`, line by line."""
         return "\n".join(f"{number}| {line}" for number, line in self.lines.items())
+
+    def digest(self) -> str:
+        """The same for the same CV; another line, name or address makes another."""
+        parts = (self.name, self.contact, sorted(self.lines.items()))
+        return hashlib.sha256(repr(parts).encode("utf-8", "surrogatepass")).hexdigest()[:_DIGEST_CHARS]
 
     def cited(self, numbers: Iterable[int]) -> str:
         """The text of those lines; a number that no line has gives nothing."""

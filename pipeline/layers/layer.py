@@ -50,6 +50,7 @@ class Layer:
         dependencies: Names of the providers that `run` calls; their series exist from the start.
         result: What `run` returns, a model of this layer's own. It is kept as JSON: a job that is run again
             takes it from there, and does not run the layer.
+        reads_cv: Whether the result rests on the candidate's CV: with another CV the layer runs again.
         run: Reads the job and returns the result; the runner puts it into the job. Raises JobError,
             ProviderError, BreakerOpenError or RejectedError where the job cannot go on; anything else is a
             mistake in the layer. Calls that cost money go through `job.once`.
@@ -59,3 +60,4 @@ class Layer:
     dependencies: tuple[str, ...]
     result: type[BaseModel]
     run: Callable[[Job, Workplace], Awaitable[BaseModel]]
+    reads_cv: bool = False

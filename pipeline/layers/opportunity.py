@@ -70,4 +70,6 @@ def _without_line(answer: _Answer, candidate: Candidate) -> list[str]:
     ]
 
 
-OPPORTUNITY: Final = Layer("opportunity", dependencies=language_models.NAMES, result=Opportunity, run=_judge)
+OPPORTUNITY: Final = Layer(
+    "opportunity", dependencies=language_models.NAMES, result=Opportunity, run=_judge, reads_cv=True
+)

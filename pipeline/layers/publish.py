@@ -7,6 +7,7 @@ import hashlib
 import json
 import re
 import unicodedata
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Final
 
@@ -25,7 +26,8 @@ from pipeline.providers.error import ProviderError
 from pipeline.rejections import RejectedError
 
 _MAX_SLUG_CHARS: Final = 60
-_RENDERED: Final = "rendered"
+_PAPERS: Final = ("dossier", "cv", "cover_letter")
+_OUTREACH: Final = "outreach.txt"
 
 
 class Published(BaseModel):
@@ -42,13 +44,15 @@ async def _publish(job: Job, workplace: Workplace) -> Published:
     directory = workplace.output / directory_name(job)
     application, candidate = job.result(Generation).application, workplace.candidate
     papers = {"dossier": dossier(job, application)}
+    texts = {}
     if application is not None:
+        texts[_OUTREACH] = outreach(application, candidate, job).as_text().encode()
         papers["cv"] = curriculum_vitae(application, candidate)
         papers["cover_letter"] = cover_letter(application, candidate, job)
-        message = outreach(application, candidate, job)
-        await _keep(job, directory / "outreach.txt", message.as_text().encode())
-    for name, paper in papers.items():
-        await _keep(job, directory / f"{name}.md", paper.as_markdown().encode())
+    texts |= {f"{name}.md": paper.as_markdown().encode() for name, paper in papers.items()}
+    await asyncio.to_thread(_remove_outdated, directory, texts)
+    for file_name, text in texts.items():
+        await _keep(job, directory / file_name, text)
     for name, paper in papers.items():
         await _keep_pdf(job, workplace, directory / f"{name}.pdf", paper.as_html())
     kept = await keep_record(job, workplace.providers.mongodb, workplace.output, job.files)
@@ -68,17 +72,38 @@ async def _keep_pdf(job: Job, workplace: Workplace, path: Path, html: str) -> No
     """A PDF may cost money: one that an interrupted run has written is not asked for again."""
 
     async def render() -> str:
-        await _keep(job, path, await _render(workplace, html))
-        return _RENDERED
+        content = await _render(workplace, html)
+        await _keep(job, path, content)
+        return hashlib.sha256(content).hexdigest()
 
     digest = hashlib.sha256(html.encode()).hexdigest()
-    await job.once(json.dumps(["pdf", path.name, digest]), render)
+    rendered = await job.once(json.dumps(["pdf", path.name, digest]), render)
     if path in job.files:
         return
-    if await asyncio.to_thread(path.exists):
+    if await asyncio.to_thread(_content_digest, path) == rendered:
         job.files.append(path)
     else:
         await render()
+
+
+def _content_digest(path: Path) -> str | None:
+    try:
+        return hashlib.sha256(path.read_bytes()).hexdigest()
+    except OSError:
+        return None
+
+
+def _remove_outdated(directory: Path, texts: Mapping[str, bytes]) -> None:
+    """No paper of another application stays, and no PDF beside a Markdown that it was not made from."""
+    for name in (*(f"{paper}.md" for paper in _PAPERS), _OUTREACH):
+        path = directory / name
+        try:
+            if not path.exists() or path.read_bytes() == texts.get(name):
+                continue
+            path.with_suffix(".pdf").unlink(missing_ok=True)
+            path.unlink()
+        except OSError as error:
+            raise JobError(f"{name} of an earlier run cannot be removed: {error.strerror}") from None
 
 
 async def _render(workplace: Workplace, html: str) -> bytes:
@@ -107,4 +132,6 @@ async def _keep(job: Job, path: Path, content: bytes) -> None:
         job.files.append(path)
 
 
-PUBLISH: Final = Layer("publish", dependencies=(pdf_service.NAME, "mongodb"), result=Published, run=_publish)
+PUBLISH: Final = Layer(
+    "publish", dependencies=(pdf_service.NAME, "mongodb"), result=Published, run=_publish, reads_cv=True
+)

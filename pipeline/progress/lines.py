@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import sys
 from typing import TYPE_CHECKING
 
+from pipeline.progress.output import tell
 from pipeline.progress.summary import Summary, outcome_of, posting_of
 
 if TYPE_CHECKING:
@@ -23,8 +23,7 @@ class Lines:
     def ended(self, report: JobReport) -> None:
         self._summary.add(report)
         expected = "?" if self._summary.expected is None else str(self._summary.expected)
-        sys.stdout.write(
+        tell(
             f"[{len(self._summary.reports):>{len(expected)}}/{expected}] {outcome_of(report)}"
             f"  {report.cost_usd:.6f} USD  {report.duration_seconds:.2f} s  {posting_of(report)}\n"
         )
-        sys.stdout.flush()

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import sys
 from collections import Counter
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pipeline.jobs import printable
 from pipeline.metrics import DONE, RunOutcome
+from pipeline.progress.output import tell
 
 if TYPE_CHECKING:
     from pipeline.jobs import JobReport
@@ -56,8 +57,7 @@ class Summary:
             f"  {posting:<{widths[3]}}  {result}".rstrip()
             for outcome, cost, seconds, posting, result in rows
         ]
-        sys.stdout.write("\n".join([*lines, "", self._total(), ""]))
-        sys.stdout.flush()
+        tell("\n".join([*lines, "", self._total(), ""]))
 
     @property
     def _not_started(self) -> int:
@@ -74,7 +74,9 @@ class Summary:
         done_before = f" ({earlier} of them before)" if earlier else ""
         jobs = len(self.reports) if self.expected is None else self.expected
         noun = "job" if jobs == 1 else "jobs"
-        return f"{jobs} {noun}: {', '.join(parts) or 'none'}{done_before}; {self.cost_usd:.6f} USD"
+        total = f"{jobs} {noun}: {', '.join(parts) or 'none'}{done_before}; {self.cost_usd:.6f} USD"
+        unfinished = sum(report.can_be_made_good for report in self.reports)
+        return f"{total}\nrun again: {unfinished} of the degraded can be made good" if unfinished else total
 
 
 def outcome_of(report: JobReport) -> str:
@@ -91,8 +93,16 @@ def posting_of(report: JobReport) -> str:
 
 def _result_of(report: JobReport) -> str:
     names = ", ".join(file.name for file in report.files)
-    kept = f"{printable(report.files[0].parent)}: {names}" if report.files else ""
+    kept = f"{printable(_from_here(report.files[0].parent))}: {names}" if report.files else ""
     if report.reason is None:
         return kept
     why = printable(f"{report.layer}: {report.reason}" if report.layer else report.reason)
     return f"{why} (kept {kept})" if kept else why
+
+
+def _from_here(directory: Path) -> Path:
+    """As short as it can be said in the working directory."""
+    try:
+        return directory.relative_to(Path.cwd())
+    except (OSError, ValueError):
+        return directory

@@ -6,6 +6,7 @@ import pytest
 
 from pipeline import Dependency, Meter
 from pipeline.jobs import Job, JobError, Journals
+from pipeline.jobs.journal import Journal
 from pipeline.metrics import RunOutcome
 from pipeline.providers import ProviderError, Providers
 from tests.pipeline.running import failing, layer, run, spending, values
@@ -67,6 +68,47 @@ async def test_paid_answer_outlives_an_outage_but_not_a_layer_that_cannot_use_it
     for _ in range(2):
         await run(providers, meter, (layer("one", ask_then_fail),), journals=Journals(tmp_path))
     assert len(questions) == asked
+
+
+async def test_what_can_be_made_good_is_by_the_next_run_which_pays_for_nothing_else(
+    providers: Providers, meter: Meter, tmp_path: Path
+) -> None:
+    guard = Dependency("openai", meter=meter)
+
+    async def unknown(job: Job) -> None:
+        job.degrade("no model answered", can_be_made_good=True)
+
+    async def ask(job: Job) -> None:
+        async def answer() -> str:
+            await spending(guard, 0.5)(job)
+            return "answer"
+
+        await job.once("question", answer)
+
+    journals = Journals(tmp_path)
+    dark = (layer("one", spending(guard, 0.25)), layer("two", unknown), layer("three", ask))
+    (report,) = await run(providers, meter, dark, journals=journals)
+    assert (report.outcome, report.can_be_made_good) == (RunOutcome.DEGRADED, True)
+    light = (layer("one", failing(ZeroDivisionError())), layer("two"), layer("three", ask))
+    (report,) = await run(providers, meter, light, journals=journals)
+    assert (report.outcome, report.reason, report.cost_usd) == (RunOutcome.SUCCEEDED, None, 0.0)
+    (report,) = await run(providers, meter, light, journals=journals)
+    assert report.ran is False
+
+
+async def test_journal_that_cannot_be_used_fails_its_job_alone(
+    providers: Providers, meter: Meter, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(journal: Journal, job: Job, *_: object, **__: object) -> None:
+        if job.id == "job0":
+            raise JobError("its files cannot be looked for")
+
+    monkeypatch.setattr(Journal, "restore", refuse)
+    reports = await run(providers, meter, (layer("one"),), 2, journals=Journals(tmp_path))
+    assert {report.id: report.outcome for report in reports} == {
+        "job0": RunOutcome.FAILED,
+        "job1": RunOutcome.SUCCEEDED,
+    }
 
 
 async def test_money_of_a_killed_run_is_told_by_the_next_and_wasted_if_that_fails(

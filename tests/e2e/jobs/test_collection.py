@@ -12,7 +12,9 @@ from motor.motor_asyncio import AsyncIOMotorClient, AsyncIOMotorCollection
 from pydantic import BaseModel
 
 from pipeline.jobs import Job, JobReport, SourceError, UsageError
-from pipeline.jobs.collection import FIELD, PostingCollection
+from pipeline.jobs.collection import PostingCollection
+from pipeline.jobs.note import KeptResult, LayerNote
+from pipeline.jobs.posting_record import FIELD
 from pipeline.metrics import RunOutcome
 from tests.e2e.jobs.standing_in import world
 from tests.e2e.servers import MongoServer
@@ -38,8 +40,16 @@ async def fill(records: Records, number: int) -> None:
     )
 
 
-def report(job: Job, outcome: RunOutcome, reason: str | None = None) -> JobReport:
+def gave(job: Job, layer: str, text: str, **note: Any) -> None:
+    job.results[layer] = Found(text=text)
+    job.notes[layer] = LayerNote(**note)
+
+
+def report(
+    job: Job, outcome: RunOutcome, reason: str | None = None, *, can_be_made_good: bool = False
+) -> JobReport:
     return JobReport(
+        can_be_made_good=can_be_made_good,
         id=job.id,
         source=job.source,
         outcome=outcome,
@@ -113,8 +123,7 @@ async def test_abandoned_claim_comes_back_with_what_its_worker_had_done(
     async with PostingCollection.open(mongodb.uri, "pipeline", "postings", lease_seconds=0.5) as dead:
         job = await dead.take()
         assert job is not None
-        job.results["one"] = Found(text="fire")
-        job.degrade("no contacts")
+        gave(job, "one", "fire", degradations=("no contacts",))
         await dead.keep(job, "one")
         dead._claims.clear()  # it is renewed no more, as if the process had been killed
         async with PostingCollection.open(mongodb.uri, "pipeline", "postings") as living:
@@ -129,8 +138,89 @@ async def test_abandoned_claim_comes_back_with_what_its_worker_had_done(
 
             await wait_until(comes_back, "the claim comes back", timeout_seconds=5)
     assert taken[0].id == job.id
-    assert taken[0].earlier_results == {"one": {"text": "fire"}}
-    assert taken[0].degradations == ["no contacts"]
+    note = LayerNote(degradations=("no contacts",))
+    assert taken[0].earlier == {"one": KeptResult({"text": "fire"}, note)}
+
+
+async def take_one(uri: str, cv: str | None = None) -> Job | None:
+    """As a run that has just begun."""
+    await asyncio.sleep(0.002)  # the server's clock has whole milliseconds
+    async with PostingCollection.open(uri, "pipeline", "postings", cv=cv) as postings:
+        job = await postings.take()
+        if job is not None:
+            await postings.give_back(job, report(job, RunOutcome.CANCELLED))
+    return job
+
+
+async def test_results_of_a_text_that_was_edited_since_are_not_used(
+    mongodb: MongoServer, records: Records
+) -> None:
+    await fill(records, 1)
+    async with PostingCollection.open(mongodb.uri, "pipeline", "postings") as postings:
+        job = await postings.take()
+        assert job is not None
+        gave(job, "one", "fire", degradations=("no contacts",))
+        await postings.keep(job, "one")
+        await postings.give_back(job, report(job, RunOutcome.CANCELLED))
+    await records.update_one({}, {"$set": {"title": "Nurse"}})
+    edited = await take_one(mongodb.uri)
+    assert edited is not None
+    assert (edited.id != job.id, edited.earlier, edited.degradations) == (True, {}, [])
+
+
+async def test_result_that_is_new_takes_those_out_that_rested_on_the_old_one(
+    mongodb: MongoServer, records: Records
+) -> None:
+    await fill(records, 1)
+    async with PostingCollection.open(mongodb.uri, "pipeline", "postings") as postings:
+        job = await postings.take()
+        assert job is not None
+        for layer in ("one", "two"):
+            gave(job, layer, "old")
+            await postings.keep(job, layer)
+        await postings.give_back(job, report(job, RunOutcome.CANCELLED))
+        job = await postings.take()
+        assert job is not None
+        gave(job, "one", "new")
+        await postings.keep(job, "one")
+        await postings.give_back(job, report(job, RunOutcome.CANCELLED))
+    again = await take_one(mongodb.uri)
+    assert again is not None
+    assert again.earlier == {"one": KeptResult({"text": "new"}, LayerNote())}
+
+
+async def test_record_with_something_to_make_good_is_taken_up_by_the_next_run(
+    mongodb: MongoServer, records: Records
+) -> None:
+    await fill(records, 1)
+    async with PostingCollection.open(mongodb.uri, "pipeline", "postings") as postings:
+        job = await postings.take()
+        assert job is not None
+        gave(job, "one", "unknown", can_be_made_good=True)
+        await postings.give_back(job, report(job, RunOutcome.DEGRADED, "down", can_be_made_good=True))
+        assert await postings.take() is None
+    again = await take_one(mongodb.uri)
+    assert again is not None
+    assert again.earlier["one"].note.can_be_made_good
+
+
+async def test_record_that_is_done_is_taken_up_for_another_cv_alone(
+    mongodb: MongoServer, records: Records
+) -> None:
+    await fill(records, 1)
+    async with PostingCollection.open(mongodb.uri, "pipeline", "postings", cv="Alex") as postings:
+        job = await postings.take()
+        assert job is not None
+        gave(job, "one", "fits", cv="Alex")
+        await postings.give_back(job, report(job, RunOutcome.SUCCEEDED))
+    assert await take_one(mongodb.uri, cv="Alex") is None
+    assert await take_one(mongodb.uri) is None
+    assert await take_one(mongodb.uri, cv="Billie") is not None
+
+
+async def test_record_whose_field_of_ours_is_null_is_new(mongodb: MongoServer, records: Records) -> None:
+    await records.insert_one({"title": "Cook", FIELD: None})
+    assert await take_one(mongodb.uri) is not None
 
 
 async def test_claim_of_a_living_worker_is_renewed(mongodb: MongoServer, records: Records) -> None:

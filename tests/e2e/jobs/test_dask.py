@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from motor.motor_asyncio import AsyncIOMotorClient
 
-from pipeline.jobs.collection import FIELD
+from pipeline.jobs.posting_record import FIELD
 from sidecar.spool.reader import SpoolReader
 from tests.e2e.conftest import Start
 from tests.e2e.jobs.standing_in import World, world

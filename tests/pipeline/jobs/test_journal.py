@@ -9,7 +9,9 @@ import pytest
 from pydantic import BaseModel
 
 from pipeline.jobs import Job, JobError, Journals
-from pipeline.jobs.journal import DIRECTORY, JobTakenError, Journal
+from pipeline.jobs.journal import JobTakenError, Journal
+from pipeline.jobs.journals import DIRECTORY
+from pipeline.jobs.note import KeptResult, LayerNote
 from pipeline.layers import Layer, Workplace
 from pipeline.metrics import RunOutcome
 
@@ -30,9 +32,23 @@ def job() -> Job:
     return Job(id="0123", source="a.md", text="text")
 
 
-def done(journal: Journal, job: Job, layer: str, result: Found, files: Sequence[Path] = ()) -> None:
+def done(
+    journal: Journal,
+    job: Job,
+    layer: str,
+    result: Found,
+    files: Sequence[Path] = (),
+    *,
+    cv: str | None = None,
+    can_be_made_good: bool = False,
+) -> None:
     job.results[layer] = result
-    journal.layer_done(layer, job, files=files, degradations=())
+    job.notes[layer] = LayerNote(files=tuple(files), cv=cv, can_be_made_good=can_be_made_good)
+    journal.layer_done(layer, job)
+
+
+def opened(path: Path) -> Journal:
+    return Journal.open(path, path.parent)
 
 
 @pytest.fixture
@@ -40,9 +56,9 @@ def path(tmp_path: Path) -> Path:
     return tmp_path / "0123.jsonl"
 
 
-def reopened(path: Path, layers: Sequence[Layer] = LAYERS) -> tuple[Journal, Job]:
-    journal, restored = Journal.open(path), job()
-    journal.restore(restored, layers)
+def reopened(path: Path, layers: Sequence[Layer] = LAYERS, cv: str | None = None) -> tuple[Journal, Job]:
+    journal, restored = opened(path), job()
+    journal.restore(restored, layers, cv=cv)
     journal.close()
     return journal, restored
 
@@ -50,7 +66,7 @@ def reopened(path: Path, layers: Sequence[Layer] = LAYERS) -> tuple[Journal, Job
 def test_what_a_layer_gave_is_there_again(path: Path) -> None:
     file = path.with_name("dossier.md")
     file.touch()
-    journal, first = Journal.open(path), job()
+    journal, first = opened(path), job()
     done(journal, first, "one", Found(text="Zoë\n", words=("a",)), [file])
     journal.close()
     _, restored = reopened(path)
@@ -59,7 +75,7 @@ def test_what_a_layer_gave_is_there_again(path: Path) -> None:
 
 
 def test_layer_whose_files_are_gone_runs_again_and_so_do_those_after_it(path: Path) -> None:
-    journal, first = Journal.open(path), job()
+    journal, first = opened(path), job()
     done(journal, first, "one", Found(text="1"), [path.with_name("gone.md")])
     done(journal, first, "two", Found(text="2"))
     journal.close()
@@ -71,7 +87,7 @@ def test_result_of_an_older_model_runs_its_layer_again(path: Path) -> None:
         text: str
         more: int
 
-    journal, first = Journal.open(path), job()
+    journal, first = opened(path), job()
     done(journal, first, "one", Found(text="1"))
     done(journal, first, "two", Found(text="2"))
     journal.close()
@@ -80,7 +96,7 @@ def test_result_of_an_older_model_runs_its_layer_again(path: Path) -> None:
 
 
 def test_layer_that_ran_again_makes_the_later_ones_outdated(path: Path) -> None:
-    journal, first = Journal.open(path), job()
+    journal, first = opened(path), job()
     for layer, text in (("one", "1"), ("two", "2"), ("one", "3")):
         done(journal, first, layer, Found(text=text))
     journal.close()
@@ -95,7 +111,7 @@ async def test_answer_that_was_paid_for_is_not_asked_for_again(path: Path) -> No
         return f"answer {len(asked)}"
 
     for _ in range(2):
-        journal, restored = Journal.open(path), job()
+        journal, restored = opened(path), job()
         journal.restore(restored, LAYERS)
         assert await restored.once("the question", ask) == "answer 1"
         journal.close()
@@ -104,7 +120,7 @@ async def test_answer_that_was_paid_for_is_not_asked_for_again(path: Path) -> No
 
 
 def test_half_a_character_is_kept_as_any_other(path: Path) -> None:
-    journal, first = Journal.open(path), job()
+    journal, first = opened(path), job()
     done(journal, first, "one", Found(text="1"), [path.with_name("\udcff.md")])
     path.with_name("\udcff.md").touch()
     journal.record("question", "\ud83d")
@@ -116,7 +132,7 @@ def test_half_a_character_is_kept_as_any_other(path: Path) -> None:
 
 @pytest.mark.parametrize("forgets", ["forget_answers", "layer_done"])
 def test_answer_is_forgotten_when_its_layer_is_done_or_could_not_use_it(path: Path, forgets: str) -> None:
-    journal, first = Journal.open(path), job()
+    journal, first = opened(path), job()
     journal.record("question", "answer")
     if forgets == "layer_done":
         done(journal, first, "one", Found(text="1"))
@@ -128,27 +144,37 @@ def test_answer_is_forgotten_when_its_layer_is_done_or_could_not_use_it(path: Pa
 
 
 def test_money_of_an_interrupted_run_is_told_by_the_next(path: Path) -> None:
-    journal = Journal.open(path)
+    journal = opened(path)
     journal.spent_usd_by_layer = {"one": 0.25}
     journal.record("question", "answer")
     journal.close()
-    journal = Journal.open(path)
+    journal = opened(path)
     assert (journal.outcome, journal.spent_usd_by_layer) == (None, {"one": 0.25})
     journal.ended(RunOutcome.FAILED)
     journal.close()
-    assert Journal.open(path).spent_usd_by_layer == {}
+    assert opened(path).spent_usd_by_layer == {}
 
 
 @pytest.mark.parametrize(
-    "torn", [b'{"layer": "two", "fi', b"\0\0\0", b"[]\n", b'{"layer": "two"}\n', b"{}\n"]
+    "torn",
+    [
+        b'{"layer": "two", "fi',
+        b"\0\0\0",
+        b"[]\n",
+        b'{"layer": "two"}\n',
+        b'{"layer": "two", "files": [5], "degradations": [], "result": {}}\n',
+        b'{"layer": "two", "files": [], "degradations": [5], "result": {}}\n',
+        b'{"answer": "q", "text": "t", "spent_usd": {"two": NaN}}\n',
+        b"{}\n",
+    ],
 )
 def test_damaged_end_is_dropped_and_the_journal_goes_on(path: Path, torn: bytes) -> None:
-    journal, first = Journal.open(path), job()
+    journal, first = opened(path), job()
     done(journal, first, "one", Found(text="1"))
     journal.close()
     whole = path.read_bytes()
     path.write_bytes(whole + torn)
-    journal = Journal.open(path)
+    journal = opened(path)
     assert path.read_bytes() == whole
     done(journal, first, "two", Found(text="2"))
     journal.close()
@@ -156,7 +182,7 @@ def test_damaged_end_is_dropped_and_the_journal_goes_on(path: Path, torn: bytes)
 
 
 def test_every_beginning_of_a_journal_can_be_read(path: Path) -> None:
-    journal, first = Journal.open(path), job()
+    journal, first = opened(path), job()
     journal.record("question", "answer")
     done(journal, first, "one", Found(text="1"))
     journal.ended(RunOutcome.SUCCEEDED)
@@ -207,7 +233,7 @@ def test_journal_that_cannot_be_opened_is_a_job_error(tmp_path: Path) -> None:
 def test_full_disk_leaves_a_whole_journal_and_a_job_that_goes_on(
     path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    journal, first = Journal.open(path), job()
+    journal, first = opened(path), job()
     done(journal, first, "one", Found(text="1"))
     whole, write = path.read_bytes(), os.write
 
@@ -230,3 +256,117 @@ def test_without_a_directory_a_journal_keeps_nothing_but_its_answers() -> None:
     journal.ended(RunOutcome.SUCCEEDED)
     assert journal.recall("question") == "answer"
     journal.close()
+
+
+READS_CV = (LAYERS[0], Layer("two", (), Found, run, reads_cv=True), Layer("three", (), Found, run))
+
+
+def test_results_that_rest_on_another_cv_run_again_and_so_do_those_after_them(path: Path) -> None:
+    journal, first = opened(path), job()
+    done(journal, first, "one", Found(text="1"))
+    done(journal, first, "two", Found(text="2"), cv="Alex")
+    done(journal, first, "three", Found(text="3"))
+    journal.close()
+    assert list(reopened(path, READS_CV, cv="Alex")[1].results) == ["one", "two", "three"]
+    assert list(reopened(path, READS_CV, cv="Billie")[1].results) == ["one"]
+
+
+def test_layer_with_something_to_make_good_runs_again_and_the_job_is_not_done(path: Path) -> None:
+    journal, first = opened(path), job()
+    done(journal, first, "one", Found(text="1"))
+    done(journal, first, "two", Found(text="unknown"), can_be_made_good=True)
+    journal.ended(RunOutcome.DEGRADED)
+    journal.close()
+    journal, restored = reopened(path)
+    assert list(restored.results) == ["one"]
+    assert (journal.outcome, journal.is_done) == (RunOutcome.DEGRADED, False)
+
+
+def test_answers_after_something_to_make_good_are_there_until_the_job_is_done(path: Path) -> None:
+    journal, first = opened(path), job()
+    done(journal, first, "one", Found(text="unknown"), can_be_made_good=True)
+    journal.record("of two", "answer")
+    done(journal, first, "two", Found(text="2"))
+    journal.ended(RunOutcome.DEGRADED)
+    journal.close()
+    journal, again = opened(path), job()
+    journal.restore(again, LAYERS)
+    done(journal, again, "one", Found(text="1"))
+    assert journal.recall("of two") == "answer"
+    journal.close()
+    journal, again = opened(path), job()
+    journal.restore(again, LAYERS)
+    assert (list(again.results), journal.recall("of two")) == (["one"], "answer")
+    done(journal, again, "two", Found(text="2"))
+    journal.ended(RunOutcome.SUCCEEDED)
+    assert journal.recall("of two") is None
+    journal.close()
+    assert reopened(path)[0].recall("of two") is None
+
+
+def test_result_of_another_machine_stands_in_and_those_after_it_are_from_there_too(path: Path) -> None:
+    journal, first = opened(path), job()
+    done(journal, first, "one", Found(text="unknown"), can_be_made_good=True)
+    done(journal, first, "two", Found(text="rests on unknown"))
+    journal.close()
+    restored = job()
+    restored.earlier = {"one": KeptResult({"text": "1"}, LayerNote(degradations=("no web",)))}
+    journal = opened(path)
+    journal.restore(restored, LAYERS)
+    journal.close()
+    assert restored.results == {"one": Found(text="1")}
+    assert restored.degradations == ["no web"]
+
+
+def test_files_are_found_again_where_their_directory_has_moved_to(tmp_path: Path) -> None:
+    before, after = tmp_path / "before", tmp_path / "after"
+    before.mkdir()
+    (before / "dossier.md").touch()
+    journal, first = Journal.open(before / "0123.jsonl", before), job()
+    done(journal, first, "one", Found(text="1"), [before / "dossier.md"])
+    journal.close()
+    before.rename(after)
+    journal, restored = Journal.open(after / "0123.jsonl", after), job()
+    journal.restore(restored, LAYERS)
+    journal.close()
+    assert restored.files == [after / "dossier.md"]
+
+
+def test_files_that_cannot_be_looked_for_are_a_job_error(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    journal, first = opened(path), job()
+    done(journal, first, "one", Found(text="1"), [path.with_name("dossier.md")])
+    journal.close()
+
+    def refuse(_path: Path) -> bool:
+        raise PermissionError(13, "Permission denied")
+
+    journal = opened(path)
+    with monkeypatch.context() as patch:
+        patch.setattr(Path, "exists", refuse)
+        with pytest.raises(JobError, match="one: its files cannot be looked for"):
+            journal.restore(job(), LAYERS)
+    journal.close()
+
+
+def test_money_is_not_told_twice_where_the_disk_has_no_room_for_the_end(
+    path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    journal, first = opened(path), job()
+    journal.spent_usd_by_layer = {"one": 0.25}
+    done(journal, first, "one", Found(text="1"))
+    done(journal, first, "two", Found(text="2"))
+    room, write = path.stat().st_size, os.write
+
+    def full(descriptor: int, content: bytes) -> int:
+        if os.fstat(descriptor).st_size + len(content) > room:
+            raise OSError(28, "No space left on device")
+        return write(descriptor, content)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "write", full)
+        journal.ended(RunOutcome.SUCCEEDED)
+    journal.close()
+    assert "journal.cut lines=1; what was in them is made and paid for again" in caplog.text
+    journal, restored = reopened(path)
+    assert (journal.outcome, journal.spent_usd_by_layer) == (RunOutcome.SUCCEEDED, {})
+    assert list(restored.results) == ["one"]

@@ -1,0 +1,45 @@
+"""The journals of an output directory."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Final
+
+from pipeline.jobs.job import JobError
+from pipeline.jobs.journal import Journal
+
+DIRECTORY: Final = ".jobs"
+
+
+class Journals:
+    """The journals below one output directory; without one, nothing outlives the process."""
+
+    def __init__(self, output: Path | None, *, again: bool = False) -> None:
+        """With `again`, a job that is done for good starts over; any other goes on all the same."""
+        self._output = output
+        self._again = again
+
+    def open(self, job_id: str) -> Journal:
+        """This job's journal, for this process alone until it is closed.
+
+        Raises:
+            JobTakenError: another process has it open.
+            JobError: it cannot be opened.
+        """
+        if self._output is None:
+            return Journal(None, b"", Path())
+        try:
+            journal = _open(self._output / DIRECTORY / f"{job_id}.jsonl", self._output)
+            if self._again and journal.is_done:
+                journal.clear()
+        except OSError as error:
+            raise JobError(f"its journal in {DIRECTORY} cannot be opened: {error.strerror}") from None
+        return journal
+
+
+def _open(path: Path, output: Path) -> Journal:
+    try:
+        return Journal.open(path, output)
+    except FileNotFoundError:  # once in an output directory
+        path.parent.mkdir(mode=0o700, exist_ok=True)
+        return Journal.open(path, output)

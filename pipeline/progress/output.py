@@ -1,0 +1,52 @@
+"""Standard output, whatever it is: a job does not end because somebody cannot be told."""
+
+from __future__ import annotations
+
+import io
+import logging
+import os
+import sys
+from pathlib import Path
+from typing import Final, TextIO, cast
+
+log = logging.getLogger(__name__)
+
+_STANDARD_OUTPUT: Final = 1
+
+
+def open_closed_streams() -> None:
+    """Put the null device where a shell has closed a stream, so that no other file takes its place.
+
+    From then on, what standard output cannot encode is escaped there.
+    """
+    if sys.stdin is None:
+        sys.stdin = _null("r")
+    if sys.stdout is None:
+        sys.stdout = _null("w")
+    if sys.stderr is None:
+        sys.stderr = _null("w")
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")
+
+
+def tell(text: str) -> None:
+    """Write to standard output; where that takes no more, a warning is the last that is heard of it.
+
+    Raises:
+        BrokenPipeError: whoever read has gone.
+    """
+    try:
+        sys.stdout.write(text)
+        sys.stdout.flush()
+    except BrokenPipeError:
+        raise
+    except (OSError, ValueError) as error:
+        reason = error.strerror if isinstance(error, OSError) else "it is closed"
+        log.warning("output.lost reason=%s; jobs go on, and nothing more is told of them", reason)
+        # What is left in the buffer would be complained about again and again.
+        sys.stdout = _null("w")
+        os.dup2(sys.stdout.fileno(), _STANDARD_OUTPUT)
+
+
+def _null(mode: str) -> TextIO:
+    return cast("TextIO", Path(os.devnull).open(mode, encoding="utf-8"))
