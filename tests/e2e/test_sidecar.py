@@ -83,7 +83,8 @@ async def test_a_port_in_use_is_one_line_and_status_2(start: Start, tmp_path: Pa
     status, out, err = await sidecar_command("run", "--listen", f"127.0.0.1:{stand_in.port}")
     assert (status, out) == (2, "")
     assert err == (
-        f"listen: 127.0.0.1:{stand_in.port} is in use; stop what uses it, or choose another with --listen or SIDECAR_LISTEN\n"
+        f"listen: 127.0.0.1:{stand_in.port} is in use; stop what uses it,"
+        " or choose another with --listen or SIDECAR_LISTEN\n"
     )
 
 
