@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import logging
+import time
 from collections.abc import Callable, Iterable, Sequence
+from contextlib import suppress
 from typing import Final, cast
 
 from pipeline.series import Value
 from pipeline.spool import SpoolFile, WorkerSpool
 
 log: Final = logging.getLogger(__name__)
+
+RETRY_SECONDS: Final = 10.0
+"""Between two tries to place what found no room."""
 
 _Place = tuple[str, str]
 """Prefix of the file's name, and the key in the file."""
@@ -22,10 +27,15 @@ class Mirror:
     between two statements all the same, so each of them leaves things right.
     """
 
-    def __init__(self, spool: WorkerSpool | None) -> None:
+    def __init__(self, spool: WorkerSpool | None, *, monotonic: Callable[[], float] = time.monotonic) -> None:
+        """Take `monotonic` for the clock."""
         self._spool = spool
+        self._monotonic = monotonic
         self._values: dict[_Place, Value] = {}
         self._waiting: list[list[_Place]] = []
+        self._refused: list[list[_Place]] = []
+        """What found no room. It is tried again after a while, when any of it is counted or more is made."""
+        self._refused_at = 0.0
         self._later: _UnopenedFile | None = None
         self._is_busy = False
         self._problem: OSError | None = None
@@ -35,7 +45,7 @@ class Mirror:
         """The values of one series; those that are new begin with 0.
 
         All of them get a place in the file or none: half a histogram would be a wrong one. What gets none
-        is counted in memory alone.
+        is counted in memory alone until there is room.
         """
         places = [(prefix, key) for key in keys]
         new = []
@@ -50,6 +60,8 @@ class Mirror:
             self._waiting.append(new)
             if self._later is None:
                 self._place_waiting(self._spool)
+                if self._refused:
+                    self._try_again()
             else:
                 self._put_off()
         return found
@@ -62,6 +74,7 @@ class Mirror:
         for value in self.all_values():
             value.file = None
         self._waiting = []
+        self._refused = []
         if self._spool is not None:
             self._spool.close()
             self._spool = None
@@ -88,7 +101,7 @@ class Mirror:
                 "spool.write_failed directory=%s reason=%s remedy=%s",
                 self._spool.directory,
                 self._problem.strerror,
-                "make room or let this user write there; until then new series are in memory alone",
+                "make room or let this user write there; until then what is new is in memory alone",
             )
 
     def _put_off(self) -> None:
@@ -103,6 +116,16 @@ class Mirror:
             self._place_waiting(self._spool)
         # Under the lock, but once in a process's life, and nothing may look a series up ever after.
         self.tell()
+
+    def _try_again(self) -> None:
+        """Place what found no room before, if that was some time ago."""
+        if self._spool is None or self._monotonic() < self._refused_at + RETRY_SECONDS:
+            return
+        # Until there is none: a signal handler may take the last one after it was seen to be there.
+        with suppress(IndexError):
+            while True:
+                self._waiting.append(self._refused.pop())
+        self._place_waiting(self._spool)
 
     def _place_waiting(self, spool: WorkerSpool) -> None:
         if self._is_busy:
@@ -124,8 +147,11 @@ class Mirror:
             except OSError as error:
                 # The user's call matters more than its count.
                 self._problem = error
+                self._refused_at = self._monotonic()
+                self._refused.append([(prefix, key) for key in keys])
+                again = _UnopenedFile(self._try_again)
                 for value in values:
-                    value.file = None
+                    value.file = again
                 continue
             for value, index in zip(values, indexes, strict=True):
                 # In this order: it may be counted in between.
@@ -135,7 +161,7 @@ class Mirror:
 
 
 class _UnopenedFile(SpoolFile):
-    """Stands for a file until something is stored in it; what it stands for then takes its place."""
+    """Stands for a file until something is stored in it, and what it stands for can take its place."""
 
     def __init__(self, open_files: Callable[[], None]) -> None:
         self._open_files = open_files

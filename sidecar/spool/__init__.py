@@ -16,7 +16,8 @@ Upkeep, in the order of a run:
     `keeping` starts one every few seconds, and `upkeep` does it;
     `quarantine` sets damaged files aside;
     `liveness` moves the dead's files aside: `leases` know ours, `foreign` and `holders` the others';
-    `compaction` publishes the merged ones, and `absorption` merges them.
+    `compaction` publishes the merged ones, and `absorption` merges them;
+    `room` frees some where the disk is too full for that.
 
 Both: `files` is one whole file at one time, `metric_bytes` writes one, `disk` makes changes that last,
 `descriptors` says how many files may stay open, `file_times` what a time of change is worth.

@@ -17,6 +17,7 @@ from typing import Final
 import structlog
 
 from sidecar.spool.disk import concerns_one_file, make_directory, name_aside, sync_directory
+from sidecar.spool.errors import is_disk_full
 from sidecar.spool.files import BadFileError, parse_name
 from sidecar.spool.foreign import ForeignFile, ForeignFiles
 from sidecar.spool.holders import Holders
@@ -106,7 +107,12 @@ class Liveness:
         since_last, self._looked_at = now - self._looked_at, now
         holders = self._look({file.name.worker for file in foreign}) if foreign else Holders()
         dead = self._foreign.dead(foreign, holders, since_last)
-        self._foreign.save()
+        try:
+            self._foreign.save()
+        except OSError as error:
+            # On a full disk the next sidecar would know less. But to merge the dead's files makes room.
+            if not is_disk_full(error):
+                raise
         return [file.path.name for file in dead]
 
     def _move(self, name: str) -> bool:

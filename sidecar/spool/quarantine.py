@@ -16,6 +16,7 @@ from typing import BinaryIO, Final, NamedTuple
 import structlog
 
 from sidecar.spool.disk import concerns_one_file, make_directory, name_aside, sync_directory, write_file
+from sidecar.spool.errors import is_disk_full
 from sidecar.spool.files import (
     BadFileError,
     Entry,
@@ -62,6 +63,8 @@ class Quarantine:
         self._told: set[str] = set()
         self.better_known: frozenset[int] = frozenset()
         """Inodes of damaged files of which more is known than they still say: not to be merged so."""
+        self.lacks_room = False
+        """Whether one could not be set aside because the disk is full."""
 
     def set_aside(self, suspects: Iterable[Damaged]) -> int:
         """Set aside what has been damaged for `DAMAGED_FOR_SECONDS`; how many that were.
@@ -76,6 +79,7 @@ class Quarantine:
         before, self._damaged_since = self._damaged_since, {}
         count = 0
         better_known = set()
+        self.lacks_room = False
         for suspect in suspects:
             problem = _problem(suspect)
             if problem is None:
@@ -92,9 +96,10 @@ class Quarantine:
             except FileNotFoundError:
                 continue  # its own application has removed it
             except OSError as error:
-                # One such file must not stop the rest of the upkeep.
-                if not concerns_one_file(error):
+                # One such file must not stop the rest of the upkeep, which makes room on a full disk.
+                if not concerns_one_file(error) and not is_disk_full(error):
                     raise
+                self.lacks_room |= is_disk_full(error)
                 better_known.add(inode)
                 self._tell(suspect.path.name, error)
         self.better_known = frozenset(better_known)
@@ -110,13 +115,21 @@ class Quarantine:
         if entries and stat.S_ISREG(path.lstat().st_mode):
             aside.hardlink_to(path)
             self._step("keep damaged")
-            write_file(path, to_bytes(entries))
+            try:
+                write_file(path, to_bytes(entries))
+            except OSError:
+                aside.unlink()
+                raise
             self._step("replace damaged")
         else:
             path.rename(aside)
             self._step("move damaged")
             if entries:
-                write_file(path, to_bytes(entries))
+                try:
+                    write_file(path, to_bytes(entries))
+                except OSError:
+                    aside.rename(path)
+                    raise
         sync_directory(path.parent, through_link=path.parent == self._directory)
         log.warning(
             "spool.file_set_aside",

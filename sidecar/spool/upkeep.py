@@ -10,16 +10,20 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Final
+from typing import Final, TypeVar
 
 from sidecar.spool.compaction import Compactor
 from sidecar.spool.disk import require_directories
+from sidecar.spool.errors import is_disk_full
 from sidecar.spool.files import parse_name
 from sidecar.spool.holders import Holders, look_for_holders
 from sidecar.spool.layout import BAD, COMPACTED, DEAD, LOCK, name_of_dead
 from sidecar.spool.liveness import Liveness
 from sidecar.spool.manifest import restore_manifest
 from sidecar.spool.quarantine import Damaged, Quarantine
+from sidecar.spool.room import make_room
+
+_T = TypeVar("_T")
 
 _BLOCK_BYTES: Final = 512
 """Of `st_blocks`, whatever the file system's own blocks are."""
@@ -74,6 +78,7 @@ class Upkeep:
         self._unreadable = unreadable
         self._look = partial(look, directory / LOCK)
         self._monotonic = monotonic
+        self._breathe = breathe
         self._compactor = Compactor(directory, breathe=breathe, step=step)
         self._quarantine = Quarantine(directory, step=step, monotonic=monotonic)
         self._make_liveness = partial(
@@ -102,13 +107,28 @@ class Upkeep:
             require_directories(*(self._directory / name for name in (DEAD, COMPACTED, BAD)))
             if self._liveness is None:
                 self._liveness = self._make_liveness()
-            restore_manifest(self._directory)
+            self._with_room(partial(restore_manifest, self._directory))
             self._compactor.sweep()
             set_aside = self._quarantine.set_aside(self._suspects())
-            moved = self._liveness.move_the_dead_aside()
-            merged = self._merge()
+            if self._quarantine.lacks_room:
+                self._make_room()  # for the next time
+            moved = self._with_room(self._liveness.move_the_dead_aside)
+            merged = self._with_room(self._merge)
             spool_bytes = bytes_on_disk(self._directory)
         return UpkeepReport(set_aside, moved, merged, spool_bytes, self._monotonic() - started)
+
+    def _with_room(self, work: Callable[[], _T]) -> _T:
+        """Do it; on a full disk make room, and try once more."""
+        try:
+            return work()
+        except OSError as error:
+            if not is_disk_full(error) or not self._make_room():
+                raise
+        return work()
+
+    def _make_room(self) -> bool:
+        self._compactor.sweep()  # a generation that was only begun
+        return make_room(self._directory, self._look, self._quarantine.better_known, self._breathe)
 
     def _merge(self) -> int:
         dead = self._directory / DEAD
@@ -163,8 +183,18 @@ def _locked(lock: Path) -> Iterator[bool]:
         except BlockingIOError:
             yield False
             return
-        # One byte, for whoever looks at who holds which file to try its eyes on.
-        os.pwrite(fd, b"\n", 0)
+        _fill(fd)
         yield True
     finally:
         os.close(fd)
+
+
+def _fill(lock: int) -> None:
+    """One byte, for whoever looks at who holds which file to try its eyes on."""
+    if os.fstat(lock).st_size == 0:
+        try:
+            os.pwrite(lock, b"\n", 0)
+        except OSError as error:
+            # Until then it is as if it could not be seen who holds which file.
+            if not is_disk_full(error):
+                raise

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -11,6 +10,8 @@ from functools import partial
 from pathlib import Path
 
 import pytest
+
+from tests.e2e.spool.unsharing import unshare_command
 
 ROOT = Path(__file__).parents[3]
 MAX_AGE_SECONDS = 100
@@ -69,17 +70,7 @@ class Container:
 @pytest.fixture(scope="module")
 def unshare() -> tuple[str, ...]:
     """The command that gives a program a pid namespace of its own."""
-    for privilege in ((), ("--user", "--map-root-user")):
-        command = ("unshare", *privilege, "--pid", "--fork", "--kill-child", "--mount-proc")
-        try:
-            if subprocess.run([*command, "true"], check=False, capture_output=True).returncode == 0:
-                return command
-        except FileNotFoundError:
-            break
-    reason = "no pid namespace can be made: run as root, or allow user namespaces"
-    if os.environ.get("CI") == "true":
-        pytest.fail(reason, pytrace=False)
-    return pytest.skip(reason)
+    return unshare_command("--pid", "--fork", "--kill-child", "--mount-proc")
 
 
 @contextmanager

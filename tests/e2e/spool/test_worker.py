@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+import errno
 import itertools
 import os
 import sys
@@ -15,8 +16,9 @@ import pytest
 from prometheus_client import CollectorRegistry
 from prometheus_client.multiprocess import MultiProcessCollector
 
-from pipeline import metrics
+from pipeline import metrics, mirror
 from pipeline.meter import Meter
+from pipeline.series import Counter, Histogram
 
 INSIDE = ("mirror.py", "spool.py", "meter.py", "series.py")
 
@@ -99,6 +101,45 @@ def test_a_signal_handler_may_count_while_a_forked_child_opens_its_files(tmp_pat
     assert registry.get_sample_value("pipeline_jobs_total", {"outcome": "failed"}) == number
     assert registry.get_sample_value("pipeline_jobs_total", {"outcome": "succeeded"}) == number - 1
     meter.close()
+
+
+def test_a_signal_handler_may_count_while_what_found_no_room_is_placed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    allocate = os.posix_fallocate
+    monkeypatch.setattr(mirror, "RETRY_SECONDS", 0.0)
+
+    def full(*_: int) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    for number in itertools.count(1):
+        spool = tmp_path / str(number)
+        meter = Meter.spooling(spool)
+        with monkeypatch.context() as patch:
+            patch.setattr(os, "posix_fallocate", full)
+            counter = meter.counter(metrics.PIPELINE_JOBS, "failed")
+            other = meter.counter(metrics.PIPELINE_JOBS, "succeeded")
+            seconds = meter.histogram(metrics.PIPELINE_JOB_DURATION)
+            for series in (counter, other):
+                series.inc()
+        assert os.posix_fallocate is allocate
+
+        def handler(other: Counter = other, seconds: Histogram = seconds) -> None:
+            other.inc()
+            seconds.observe(1)
+
+        interruption = Interruption(number, handler)
+        with interruption:
+            counter.inc()
+        meter.close()
+        registry = served_by_prometheus_client(spool)
+        expected = 1 + interruption.happened
+        assert registry.get_sample_value("pipeline_jobs_total", {"outcome": "failed"}) == 2
+        assert registry.get_sample_value("pipeline_jobs_total", {"outcome": "succeeded"}) == expected
+        assert registry.get_sample_value("pipeline_job_duration_seconds_count") == expected - 1
+        if not interruption.happened:
+            break
+    assert number > 20
 
 
 @pytest.mark.filterwarnings("ignore:.*multi-threaded.*:DeprecationWarning")
