@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from enum import StrEnum
 from typing import TYPE_CHECKING, Annotated, Final
@@ -15,6 +16,7 @@ from pipeline.layers.layer import Layer, Workplace
 from pipeline.layers.lines import Line
 from pipeline.layers.posting import UNKNOWN_COMPANY, Posting
 from pipeline.layers.question import Question
+from pipeline.layers.vocabulary import NO_NAMES
 from pipeline.layers.web import Page
 from pipeline.providers import language_models
 
@@ -24,6 +26,14 @@ if TYPE_CHECKING:
 MAX_RESULTS: Final = 5
 _SYNTHETIC_ROLES: Final = ("Hiring manager", "Head of the team", "Recruiter")
 _THE_POSTING: Final = 0
+_FEWEST_WORDS_OF_NAME: Final = 2
+# fmt: off
+_PARTICLES: Final = frozenset({
+    "af", "al", "av", "bin", "da", "das", "de", "del", "della", "den", "der", "di", "dos", "du", "e",
+    "el", "ibn", "la", "le", "ten", "ter", "und", "van", "von", "y", "zu", "zum", "zur",
+})
+# fmt: on
+_TITLES_OF_PEOPLE: Final = frozenset({"dr", "mr", "mrs", "ms"})
 
 
 class ContactKind(StrEnum):
@@ -70,6 +80,8 @@ async def _find_people(job: Job, workplace: Workplace) -> People:
     pages: tuple[Page, ...] = ()
     firecrawl = workplace.providers.firecrawl
     if firecrawl is not None and posting.company != UNKNOWN_COMPANY:
+        if not _QUESTION.is_answerable(job, workplace):
+            return _synthetic_people(posting)
         found = await _search(job, firecrawl, posting)
         if isinstance(found, People):
             job.degrade("people: firecrawl has no answer; the contacts are synthetic")
@@ -111,7 +123,7 @@ def _synthetic_people(posting: Posting) -> People:
 
 
 def _unnamed(answer: _Answer, posting: Posting, pages: Sequence[Page]) -> list[str]:
-    """A name that its source does not have is invented."""
+    """A name that its source does not have, spelled so, is invented; and not every two words are a name."""
     problems = []
     for place, contact in enumerate(answer.contacts):
         if not _THE_POSTING <= contact.source <= len(pages):
@@ -121,9 +133,33 @@ def _unnamed(answer: _Answer, posting: Posting, pages: Sequence[Page]) -> list[s
         if contact.source != _THE_POSTING:
             page = pages[contact.source - 1]
             source = f"{page.title} {page.description}"
-        if contact.name.casefold() not in " ".join(source.split()).casefold():
+        if not is_persons_name(contact.name, unlike=(posting.company, posting.title)) or not re.search(
+            rf"(?<!\w){re.escape(contact.name)}(?!\w)", " ".join(source.split())
+        ):
             problems.append(f"contacts.{place}.name: source {contact.source} names nobody so")
     return problems
+
+
+def is_persons_name(text: str, *, unlike: Sequence[str] = ()) -> bool:
+    """Whether it looks like one: two words or more, each with a capital letter, and no `We` or `Your` in it.
+
+    A particle has none, as in `Ludwig van Beethoven`, and a script without capitals needs none. `unlike` are
+    names that it must not be.
+    """
+    words = text.split()
+    named = [word for word in words if word.casefold() not in _PARTICLES]
+    return (
+        len(named) >= _FEWEST_WORDS_OF_NAME
+        and all(_may_be_of_name(word) for word in named)
+        and text.casefold() not in {other.casefold() for other in unlike}
+    )
+
+
+def _may_be_of_name(word: str) -> bool:
+    letters = [character for character in word if character.isalpha()]
+    is_plain = word.casefold().strip(".") in NO_NAMES - _TITLES_OF_PEOPLE
+    # Of the first two, as in d'Arcy and O'Brien; a script without capitals is neither lower nor upper.
+    return bool(letters) and not is_plain and any(not letter.islower() for letter in letters[:2])
 
 
 PEOPLE: Final = Layer(

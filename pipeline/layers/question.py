@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Final, Generic, TypeVar
 from pydantic import BaseModel, ValidationError
 
 from pipeline.breaker import BreakerOpenError
+from pipeline.failures import says_no_credit
 from pipeline.fallbacks import Answer, CachedResponses, Fallback, first_of, placeholder
 from pipeline.jobs import Job, JobError
 from pipeline.layers.lines import whole_characters
@@ -109,6 +110,13 @@ class Question(Generic[A]):
         workplace.memory.answers.keep(key, answer)
         return Answer(answer)
 
+    def is_answerable(self, job: Job, workplace: Workplace) -> bool:
+        """Whether it is worth paying for what the question needs; where it is not, the job is degraded."""
+        if workplace.providers.language_models.can_answer():
+            return True
+        job.degrade(f"{self.name}: no language model can be asked; unknown", can_be_made_good=True)
+        return False
+
     def prompt(self, data: Mapping[str, str]) -> str:
         """The file, and in it the data between tags that the data itself cannot open or close."""
         shown = {name: f"<{name}>\n{self._tame(data[name])}\n</{name}>" for name in self.data}
@@ -163,8 +171,9 @@ class Question(Generic[A]):
             raise JobError(f"the model's answer cannot be used, asked twice: {first}") from None
 
     def _stand_in(self, job: Job, answer: Answer[str | BaseModel | None]) -> Answer[A | None]:
-        what = "an earlier answer stands in" if answer.fallback is FallbackKind.CACHED else "unknown"
-        job.degrade(f"{self.name}: no language model answered; {what}")
+        is_known = answer.fallback is FallbackKind.CACHED
+        what = "an earlier answer stands in" if is_known else "unknown"
+        job.degrade(f"{self.name}: no language model answered; {what}", can_be_made_good=not is_known)
         value = answer.value
         return Answer(value if isinstance(value, self.answer) else None, answer.fallback, answer.error)
 
@@ -185,13 +194,13 @@ class _Recalled:
 
 
 class _UnlessRefused:
-    """Unknown is no substitute for money or quota: that job waits for a bigger budget, or for tomorrow."""
+    """Unknown is no substitute for money or quota: that job waits for budget, credit, or tomorrow."""
 
     _unknown: Fallback[BaseModel | None] = placeholder(None)
 
     def stand_in(self, error: Exception) -> Answer[BaseModel | None] | None:
         refused = isinstance(error, RejectedError) and not isinstance(error, BreakerOpenError)
-        return None if refused else self._unknown.stand_in(error)
+        return None if refused or says_no_credit(error) else self._unknown.stand_in(error)
 
     def learn(self, value: object) -> None:
         pass

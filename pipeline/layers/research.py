@@ -68,6 +68,8 @@ async def _research(job: Job, workplace: Workplace) -> Research:
     known = workplace.memory.research.recall(key)
     if known is not None and isinstance(known[0], Research):
         return known[0]
+    if not _QUESTION.is_answerable(job, workplace):
+        return Research()
     degraded_before = len(job.degradations)
     research = await _look_up(job, workplace, firecrawl, posting)
     if research.is_known and len(job.degradations) == degraded_before:

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from pipeline import BudgetExceededError
+from pipeline.demo.stand_in import RefusedError
 from pipeline.layers.generation import Generation
 from pipeline.layers.opportunity import Opportunity
 from pipeline.layers.outbox import Outbox
@@ -63,6 +64,20 @@ async def test_firecrawl_that_hangs_is_as_firecrawl_down(work: Work) -> None:
     assert {contact.kind for contact in job.result(People).contacts} == {ContactKind.SYNTHETIC}
 
 
+@pytest.mark.parametrize("status", [400, 403, 404])
+async def test_a_page_that_firecrawl_refuses_costs_the_job_that_page(
+    work: Work, monkeypatch: pytest.MonkeyPatch, status: int
+) -> None:
+    def refuse(_options: object) -> set[str]:
+        raise RefusedError(status, "we leave this site alone")
+
+    monkeypatch.setattr("pipeline.demo.firecrawl._formats", refuse)
+    job = await work.run(job_of())
+    assert job.degradations == ["research: not every page could be read"]
+    assert job.result(Research).findings
+    assert work.fallbacks("research", "firecrawl") == {"placeholder": 2}
+
+
 async def test_the_next_model_answers_while_one_is_down_and_nothing_is_degraded(work: Work) -> None:
     await work.stand_ins.misbehave("openrouter", mode="fail", status=503)
     job = await work.run(job_of())
@@ -103,7 +118,9 @@ async def test_with_all_models_down_an_earlier_answer_stands_in_then_unknown(wor
     assert work.fallbacks("pain_points", "openai") == {"cached": 1, "placeholder": 1}
     # The dossier is there, and says what it lacks; nothing is there that one might send by mistake.
     assert [path.name for path in other.files] == ["dossier.md", "dossier.pdf"]
-    assert "generation: no language model answered; unknown" in other.files[0].read_text()
+    dossier = other.files[0].read_text()
+    assert "- generation: no language model answered; unknown" in dossier
+    assert "- pain points: no language model answered; unknown" in dossier
 
 
 async def test_what_a_degraded_job_found_out_is_not_handed_on(work: Work) -> None:
@@ -159,6 +176,45 @@ async def test_a_quota_that_keeps_a_model_from_answering_is_no_outage_though_the
         with pytest.raises(ProviderError, match=r"^anthropic: status 503$"):
             await work.run(job)
     assert (list(job.results), job.degradations) == (["intake", "pain_points"], [])
+
+
+async def test_credit_that_is_used_up_at_the_models_is_no_outage_and_the_job_goes_on_later(
+    work: Work,
+) -> None:
+    job = await work.run(job_of(), until="pain_points")
+    await work.stand_ins.misbehave(*MODELS, mode="fail", status=402)
+    with pytest.raises(ProviderError, match=r"^openai: status 402$"):
+        await work.run(job)
+    assert (list(job.results), job.degradations) == (["intake", "pain_points"], [])
+    await work.stand_ins.heal(*MODELS)
+    assert (await work.run(job)).degradations == []
+
+
+async def test_credit_that_is_used_up_at_one_model_is_no_outage_though_the_next_one_is_down(
+    served: StandIns, tmp_path: Path
+) -> None:
+    await served.misbehave("openrouter", mode="fail", status=402)
+    await served.misbehave("anthropic", mode="fail", status=503)
+    job = job_of()
+    async with work_at(served, tmp_path, models=("openrouter", "anthropic")) as work:
+        with pytest.raises(ProviderError, match=r"^anthropic: status 503$"):
+            await work.run(job)
+    assert job.degradations == []
+
+
+async def test_nothing_is_looked_up_and_paid_for_while_no_model_can_be_asked(work: Work) -> None:
+    job = await work.run(job_of(), until="intake")
+    for model in work.workplace.providers.language_models.models:
+        model.dependency.breaker.force_open()
+    await work.run(job)
+    assert await work.stand_ins.calls("firecrawl") == {}
+    assert job.result(Research) == Research()
+    assert {contact.kind for contact in job.result(People).contacts} == {ContactKind.SYNTHETIC}
+    for layer in ("research", "people"):
+        assert f"{layer}: no language model can be asked; unknown" in job.degradations
+    # One that may be asked is enough.
+    work.workplace.providers.language_models.models[1].dependency.breaker.reset()
+    assert (await work.run(job_of(name="2"))).degradations == []
 
 
 async def test_a_call_holds_no_more_of_the_budget_than_it_may_cost(served: StandIns, tmp_path: Path) -> None:
