@@ -13,8 +13,10 @@ from pipeline.layers.vocabulary import NO_NAMES, NUMBER_WORDS, OPENERS, SCALES
 
 _WORD: Final = re.compile(r"[^\W_]+(?:[-'’.&+#/][^\W_]+)*[+#]*")
 _SENTENCE_END: Final = re.compile(r"[.!?:;][\"'”’)]?\s*[\"'“‘(]?$")
+_OPENERS: Final = frozenset({*OPENERS, *NO_NAMES, *NUMBER_WORDS, *SCALES})
 _NO_NAMES_ENDING: Final = re.compile(r"[a-z]{2,}(?:ed|ing|ly|tion|ment|ness|ility)")
 _STEM_CHARS: Final = 5
+_SMALL_STEM: Final = re.compile(rf"(?<!\w)[a-zß-öø-ÿ]{{2,{_STEM_CHARS}}}")
 _CONTENT_CHARS: Final = 4
 
 
@@ -61,7 +63,7 @@ def facts_of(text: str) -> Facts:
 @lru_cache(maxsize=256)
 def plain_words_of(text: str) -> frozenset[str]:
     """The words that the text has in small letters, by their beginnings: no names."""
-    return frozenset(word[:_STEM_CHARS] for word in _WORD.findall(text) if word.islower())
+    return frozenset(_SMALL_STEM.findall(text))
 
 
 def names_in(text: str, *, plain_words: Collection[str] = ()) -> set[str]:
@@ -81,18 +83,18 @@ def _names(text: str, plain_words: Collection[str]) -> Iterable[str]:
         end = found.end()
         if word.casefold() in NO_NAMES:
             continue
-        inside = any(character.isupper() for character in word[1:])
+        inside = word[1:] != word[1:].lower()
         if inside or (word[0].isupper() and not (begins and _begins_sentences(word, plain_words))):
             yield from _parts(word)
 
 
 def _begins_sentences(word: str, plain_words: Collection[str]) -> bool:
     small = word.casefold()
-    first = re.split(r"[-/’']", small)[0]
     return (
         small[:_STEM_CHARS] in plain_words
         or f"{small.removesuffix('ies')}y"[:_STEM_CHARS] in plain_words
-        or bool({small, first} & (OPENERS | NO_NAMES | NUMBER_WORDS.keys() | SCALES.keys()))
+        or small in _OPENERS
+        or re.split(r"[-/’']", small, maxsplit=1)[0] in _OPENERS
         or _NO_NAMES_ENDING.fullmatch(small) is not None
     )
 

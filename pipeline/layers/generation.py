@@ -9,6 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
 from pipeline.jobs import Job
 from pipeline.layers.candidate import Candidate
+from pipeline.layers.facts import plain_words_of
 from pipeline.layers.grounding import (
     foreign,
     shares_words,
@@ -143,6 +144,7 @@ class _Checker:
         # What the company is called, and what is told of it, may be named; never as the candidate's own.
         self._role_and_company = f"{posting.title}\n{self._company}"
         self._about_company = "\n".join((self._role_and_company, posting.text, *pain_points, research))
+        self._plain_words = plain_words_of(self._about_company) | plain_words_of(candidate.numbered())
 
     def problems(self, application: Application) -> Iterator[str]:
         yield from self._of_cv(application.cv)
@@ -193,12 +195,18 @@ class _Checker:
     def _of_claims(self, where: str, claims: Sequence[Claim], known_names: str = "") -> Iterator[str]:
         for place, claim in enumerate(claims):
             for problem in ungrounded_claim(
-                claim.text, claim.cv_lines, self._candidate, known_names=known_names
+                claim.text,
+                claim.cv_lines,
+                self._candidate,
+                known_names=known_names,
+                plain_words=self._plain_words,
             ):
                 yield f"{where}.{place}: {problem}"
 
     def _foreign(self, text: str) -> list[str]:
-        return foreign(text, self._about_company, names=self._candidate.name)
+        return foreign(text, self._about_company, names=self._candidate.name, plain_words=self._plain_words)
 
 
-GENERATION: Final = Layer("generation", dependencies=language_models.NAMES, result=Generation, run=_generate)
+GENERATION: Final = Layer(
+    "generation", dependencies=language_models.NAMES, result=Generation, run=_generate, reads_cv=True
+)

@@ -97,7 +97,7 @@ def foreign(
         ("numbers", said.numbers - known.numbers),
         ("names", names_in(text, plain_words=plain_words) - known.parts - facts_of(names).parts),
         ("degrees", (said.words & DEGREES) - known.words),
-        ("ranks", _ranks_in(text) - known.words - facts_of(names).words),
+        ("ranks", _ranks_in(text) - known.words - facts_of(names).words if said.words & RANKS else set()),
     )
     return [
         f"{kind} that the source does not have: {', '.join(sorted(found)[:_MAX_SHOWN])}"

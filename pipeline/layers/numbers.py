@@ -10,11 +10,13 @@ from typing import Final
 
 from pipeline.layers.vocabulary import ABBREVIATED_SCALES, NUMBER_WORDS, SCALES
 
-# Not the digits of a name, as in B2B or S3.
+_WORDS: Final = "|".join((*NUMBER_WORDS, *SCALES, *ABBREVIATED_SCALES))
+# Not the digits of a name, as in B2B or S3; and no words inside others.
 _TOKEN: Final = re.compile(
-    r"(?<![^\W\d_])(?P<digits>\d(?:[\d.,'’\u00a0\u2009\u202f]*\d)?)|(?P<word>[^\W\d_]+)"
+    r"(?<![^\W\d_])(?:(?P<digits>\d(?:[\d.,'’\u00a0\u2009\u202f]*\d)?)"
+    rf"|(?P<word>{_WORDS})(?![^\W\d_]))"
 )
-_JOINS: Final = re.compile(r"[-\s]?")
+_JOINS: Final = re.compile(r"[-\s]?|\s+(and)\s+")
 _NO_DIGITS: Final = re.compile(r"[^\d.]")
 _MAX_SCALED_CHARS: Final = 30
 _HUNDRED: Final = 100
@@ -33,16 +35,17 @@ def numbers_in(text: str) -> frozenset[str]:
 def _numbers(text: str) -> Iterator[str]:
     number = _Number()
     end = 0
-    for token in _TOKEN.finditer(text):
-        joined = _JOINS.fullmatch(text, end, token.start()) is not None
+    small = text.lower()
+    for token in _TOKEN.finditer(small):
+        joins = _JOINS.fullmatch(small, end, token.start())
         end = token.end()
-        if token["digits"] is not None:
-            yield from number.ended()
-            number = _Number(token["digits"])
-        elif not (joined and number.goes_on(token["word"].casefold())):
-            yield from number.ended()
-            number = _Number()
-            number.goes_on(token["word"].casefold())
+        digits, word = token["digits"], token["word"]
+        if word is not None and joins is not None and number.goes_on(word, has_and=joins[1] is not None):
+            continue
+        yield from number.ended()
+        number = _Number(digits or "")
+        if word is not None:
+            number.goes_on(word)
     yield from number.ended()
 
 
@@ -51,18 +54,19 @@ class _Number:
 
     def __init__(self, digits: str = "") -> None:
         self._digits = _NO_DIGITS.sub("", digits.replace(",", "")).strip(".")
-        self._is_scaled = self._has_and = False
+        self._is_scaled = False
         self._last: Decimal | None = None
         self._total = self._part = Decimal(0)
         if 0 < len(self._digits) <= _MAX_SCALED_CHARS:
             with suppress(InvalidOperation):  # 1.2.3
                 self._part = self._last = Decimal(self._digits)
 
-    def goes_on(self, word: str) -> bool:
-        """Take one more word into the number; False where it is no part of it."""
-        if word == "and":
-            self._has_and = self._is_scaled and not self._has_and and not self._digits
-            return self._has_and
+    def goes_on(self, word: str, *, has_and: bool = False) -> bool:
+        """Take one more word into the number, after an `and` or not; False where it is no part of it."""
+        if has_and and (
+            self._digits or self._last is None or self._last < _HUNDRED or word not in NUMBER_WORDS
+        ):
+            return False
         scale = SCALES.get(word)
         if scale is None and self._digits and not self._is_scaled:
             scale = ABBREVIATED_SCALES.get(word)
@@ -80,16 +84,16 @@ class _Number:
 
     def _take(self, value: Decimal) -> bool:
         """`thirty` then `eight`, `hundred` then `eight`; not `two` then `three`."""
-        is_unit_of_tens = self._last in _TENS and value < 10 and not self._has_and
+        is_unit_of_tens = self._last in _TENS and value < 10
         is_rest = self._last is not None and self._last >= _HUNDRED
         if self._last is not None and not (is_unit_of_tens or is_rest):
             return False
         self._part += value
-        self._last, self._has_and = value, False
+        self._last = value
         return True
 
     def _take_scale(self, scale: Decimal) -> bool:
-        if self._has_and or (self._digits and self._last is None):
+        if self._digits and self._last is None:
             return False
         if (self._total + self._part) * scale > _HIGHEST:
             return False
