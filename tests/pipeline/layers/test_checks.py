@@ -155,7 +155,12 @@ def test_what_is_known_of_the_company_may_be_said_of_the_company_alone() -> None
     ("name", "source", "problem"),
     [
         ("Ada Byron", 0, None),
-        ("bo holm", 1, None),
+        ("Bo Holm", 1, None),
+        ("bo holm", 1, "contacts.0.name: source 1 names nobody so"),
+        ("Bo Hol", 1, "contacts.0.name: source 1 names nobody so"),
+        ("Holm", 1, "contacts.0.name: source 1 names nobody so"),
+        ("Old Inn", 0, "contacts.0.name: source 0 names nobody so"),
+        ("Write to", 0, "contacts.0.name: source 0 names nobody so"),
         ("Ada Byron", 1, "contacts.0.name: source 1 names nobody so"),
         ("Eve Kale", 0, "contacts.0.name: source 0 names nobody so"),
         ("Bo Holm", 2, "contacts.0.source: 2 is no source; 0 to 1 are"),
@@ -165,6 +170,25 @@ def test_what_is_known_of_the_company_may_be_said_of_the_company_alone() -> None
 def test_a_contact_is_one_whom_its_source_names(name: str, source: int, problem: str | None) -> None:
     answer = people._Answer.model_validate({"contacts": [{"name": name, "role": "Chef", "source": source}]})
     assert people._unnamed(answer, POSTING, PAGES) == ([] if problem is None else [problem])
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        *("Ada Byron", "ADA BYRON", "Dr. Ada M. Byron", "Ludwig van Beethoven", "Maria de la Cruz"),
+        *("Anna-Lena Öz", "Fitzwilliam d'Arcy", "Conan O’Brien", "王 小明", "أحمد علي"),
+    ],
+)
+def test_two_words_with_capitals_are_a_persons_name(name: str) -> None:
+    assert people.is_persons_name(name)
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["We have", "Your team", "Our Team", "We Are", "Ada", "ada byron", "7 8", "van der", "hiring manager"],
+)
+def test_other_words_are_nobodys_name(name: str) -> None:
+    assert not people.is_persons_name(name)
 
 
 @pytest.mark.parametrize(("source", "is_one"), [(1, True), (2, True), (0, False), (3, False), (-1, False)])
