@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import logging
 import os
 import secrets
 from collections.abc import AsyncIterator
@@ -118,7 +119,7 @@ class Cluster:
             return job, _lost(job, "the workers that ran it have died")
         except (CancelledError, ClosedClientError):
             # Only a lost connection cancels a job that we have not cancelled.
-            self._is_gone.set()
+            self._lose_scheduler()
             return job, _lost(job, _GONE)
         except Exception as error:  # noqa: BLE001  (whatever kept a worker from running it)
             return job, _lost(job, f"the worker could not run it ({type(error).__name__})")
@@ -144,6 +145,10 @@ class Cluster:
     async def _look_after_scheduler(self) -> None:
         while self._client.status == _CONNECTED:
             await asyncio.sleep(_LOOK_SECONDS)
+        self._lose_scheduler()
+
+    def _lose_scheduler(self) -> None:
+        _silence_library()
         self._is_gone.set()
 
 
@@ -230,6 +235,13 @@ async def _prepare_workers(client: Client, plugin: PipelineOnWorker) -> None:
         raise UsageError(f"--dask: a worker lacks {error.name}; install the same there as here") from None
     except (OSError, CancelledError, ClosedClientError):
         raise _gone() from None
+
+
+def _silence_library() -> None:
+    """A client without a scheduler logs tracebacks until it is closed; what is wrong is told in one line."""
+    for name in [*logging.root.manager.loggerDict]:
+        if name.partition(".")[0] == "distributed":
+            logging.getLogger(name).setLevel(logging.CRITICAL)
 
 
 def _gone() -> SourceError:

@@ -101,7 +101,8 @@ def _remove_outdated(directory: Path, texts: Mapping[str, bytes]) -> None:
             if not path.exists() or path.read_bytes() == texts.get(name):
                 continue
             path.with_suffix(".pdf").unlink(missing_ok=True)
-            path.unlink()
+            if name not in texts:
+                path.unlink()
         except OSError as error:
             raise JobError(f"{name} of an earlier run cannot be removed: {error.strerror}") from None
 

@@ -141,11 +141,37 @@ async def test_worker_without_its_keys_is_told_in_one_line(start: Start, tmp_pat
     assert b"Traceback" not in err
 
 
-async def test_address_without_a_scheduler_is_refused_in_one_line(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    "address", ["tcp://127.0.0.1:1", "tls://127.0.0.1:1", "nonsense", "tcp://127.0.0.1:{http}"]
+)
+async def test_address_without_a_scheduler_is_refused_in_one_line(address: str, tmp_path: Path) -> None:
     async with world(tmp_path) as at:
         at.write_postings(1)
-        process = await at.start(str(at.postings), "--dask", "tcp://127.0.0.1:1")
-        _, err = await process.communicate()
+        address = address.format(http=at.providers["pdf_service"].url.rpartition(":")[2])
+        process = await at.start(str(at.postings), "--dask", address)
+        async with asyncio.timeout(40):
+            _, err = await process.communicate()
     assert process.returncode == 2
-    assert err.decode().splitlines()[-1].startswith("pipeline run: --dask: tcp://127.0.0.1:1 gives no conn")
-    assert b"Traceback" not in err
+    (line,) = err.decode().splitlines()
+    assert line.startswith(f"pipeline run: --dask: {address} gives no connection (")
+
+
+async def test_run_ends_when_the_scheduler_does_and_another_goes_on(start: Start, tmp_path: Path) -> None:
+    async with world(tmp_path) as at:
+        at.write_postings(POSTINGS)
+        scheduler, _ = await cluster(start, at)
+        process = await at.start(str(at.postings), "--dask", scheduler.address, "--every", "1")
+
+        async def is_under_way() -> bool:
+            return len(at.seen) > 10
+
+        await wait_until(is_under_way, "the jobs are under way", timeout_seconds=20)
+        await scheduler.kill()
+        async with asyncio.timeout(30):
+            out, err = await process.communicate()
+        assert process.returncode == 1
+        assert b"pipeline run: --dask: the scheduler is gone; start it" in err
+        assert b"Traceback" not in err, err.decode()
+        assert b"the scheduler is gone" in out
+        status, text = await at.run()
+    assert (status, f"{POSTINGS} jobs: {POSTINGS} succeeded" in text) == (0, True), text
