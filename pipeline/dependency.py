@@ -116,7 +116,7 @@ class Dependency(Guard):
         if fallback is not None:
             return self._call_or_stand_in(function, price, fallback, ask)
         if self.retries is not None:
-            return self.retries.call(lambda: self._call_once(function, price, ask))
+            return self.retries.call(lambda: self._call_once(function, price, ask), dependency=self.name)
         return self._call_once(function, price, ask)
 
     @overload
@@ -162,7 +162,9 @@ class Dependency(Guard):
             return answer
 
         def run() -> T:
-            return attempt() if self.retries is None else self.retries.call_sync(attempt)
+            return (
+                attempt() if self.retries is None else self.retries.call_sync(attempt, dependency=self.name)
+            )
 
         if fallback is None:
             return run()

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import logging
 import math
 import time
 from collections.abc import Awaitable, Callable
+from contextvars import ContextVar
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeVar
 
@@ -13,7 +15,13 @@ from pipeline.failures import ErrorTest, is_worth_a_retry, retry_after_seconds
 if TYPE_CHECKING:
     from types import ModuleType
 
+    from stamina.instrumentation import RetryDetails
+
 T = TypeVar("T")
+
+log = logging.getLogger(__name__)
+
+_retried: ContextVar[str] = ContextVar("retried_dependency", default="")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,8 +53,8 @@ class Retries:
             if not getattr(self, key) >= 0:
                 raise ValueError(f"{key}: {getattr(self, key)} must be 0 or more")
 
-    async def call(self, attempt: Callable[[], Awaitable[T]]) -> T:
-        """Run `attempt` until it returns or no retry is left.
+    async def call(self, attempt: Callable[[], Awaitable[T]], *, dependency: str = "") -> T:
+        """Run `attempt` until it returns or no retry is left; `dependency` is whose call it is, for the log.
 
         Raises:
             ModuleNotFoundError: stamina is missing; the message says how to install it.
@@ -58,6 +66,7 @@ class Retries:
             return await attempt()
         except Exception as error:  # noqa: BLE001  (it is raised again, where the hook sees it)
             failed: Exception | None = error
+        _retried.set(dependency)
         async for turn in stamina.retry_context(hook, **self._options()):
             with turn:
                 if failed is not None:
@@ -66,13 +75,14 @@ class Retries:
                 return await attempt()
         raise AssertionError("stamina gave no turn")
 
-    def call_sync(self, attempt: Callable[[], T]) -> T:
+    def call_sync(self, attempt: Callable[[], T], *, dependency: str = "") -> T:
         """As `call`, in a thread."""
         stamina, hook = _stamina(), self._hook()
         try:
             return attempt()
         except Exception as error:  # noqa: BLE001  (as in `call`)
             failed: Exception | None = error
+        _retried.set(dependency)
         for turn in stamina.retry_context(hook, **self._options()):
             with turn:
                 if failed is not None:
@@ -110,6 +120,31 @@ class Retries:
             return max(asked, 0.001)
 
         return decide
+
+
+def log_retries_as_ours() -> None:
+    """One event for each retry in this process, in the place of stamina's own; nothing where that is missing.
+
+    Stamina's show the arguments and the error as Python writes it, which may hold anything.
+    """
+    try:
+        stamina = _stamina()
+    except ModuleNotFoundError:
+        return
+    stamina.instrumentation.set_on_retry_hooks([_log_retry])
+
+
+def _log_retry(details: RetryDetails) -> None:
+    from pipeline.providers.error import ProviderError
+
+    error = details.caused_by
+    log.warning(
+        "call.retried dependency=%s attempt=%d wait_seconds=%.2f reason=%s",
+        _retried.get(),
+        details.retry_num + 1,
+        details.wait_for,
+        error.reason if isinstance(error, ProviderError) else type(error).__name__,
+    )
 
 
 def _stamina() -> ModuleType:

@@ -13,6 +13,7 @@ from pipeline.ledger.protocol import LedgerError
 from pipeline.limits import Limits
 from pipeline.meter import Meter
 from pipeline.providers import Providers
+from pipeline.retries import log_retries_as_ours
 from pipeline.runner import Runner
 from pipeline.settings import Settings
 
@@ -33,6 +34,7 @@ async def open_runner(
     Raises:
         UsageError: a ledger cannot be opened.
     """
+    log_retries_as_ours()
     try:
         limits = Limits.from_settings(settings.ledger, meter)
     except LedgerError as error:

@@ -6,9 +6,11 @@ import time
 from typing import Any
 
 import pytest
+import stamina
 
 from pipeline import BreakerOpenError, Retries
 from pipeline.providers.error import ProviderError
+from pipeline.retries import log_retries_as_ours
 from tests.clock import Clock
 from tests.pipeline.counted import Counted
 
@@ -102,6 +104,24 @@ async def test_a_longer_retry_after_than_allowed_ends_the_retries(waits: list[fl
     with pytest.raises(ProviderError):
         await counted.dependency.call(failing_with(429, **{"Retry-After": "7"}).ask)
     assert waits == []
+
+
+async def test_a_retry_is_logged_with_its_reason_and_nothing_of_the_request(
+    waits: list[float], caplog: pytest.LogCaptureFixture
+) -> None:
+    log_retries_as_ours()
+    try:
+        await Counted(retries=retries()).dependency.call(failing_with(503).ask)
+        with pytest.raises(ValueError, match="SECRET"):
+            await Counted(retries=retries(on=lambda _: True, attempts=2)).dependency.call(
+                Provider(5, ValueError("SECRET")).ask
+            )
+    finally:
+        stamina.instrumentation.set_on_retry_hooks(None)
+    assert caplog.messages == [
+        "call.retried dependency=openrouter attempt=2 wait_seconds=1.00 reason=status 503",
+        "call.retried dependency=openrouter attempt=2 wait_seconds=1.00 reason=ValueError",
+    ]
 
 
 @pytest.mark.parametrize("status", [400, 401, 404, 422])
