@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TypeVar
+from typing import Final, TypeVar
 
 import openai
 from openai.types.chat import ChatCompletion, ChatCompletionMessageParam
@@ -19,6 +19,9 @@ from pipeline.providers.language_model import Message, most_usd
 from pipeline.settings import ServiceAccess
 
 F = TypeVar("F")
+
+_NO_CREDIT: Final = "insufficient_quota"
+"""OpenAI's code, beside status 429, for what others call 402: waiting does not help."""
 
 
 class ChatCompletions:
@@ -79,9 +82,10 @@ class ChatCompletions:
                 response_format={"type": "json_object"},
             )
         except openai.APIStatusError as error:
-            raise ProviderError(
-                name, f"status {error.status_code}", error.status_code, error.response.headers
-            ) from None
+            status, headers = error.status_code, error.response.headers
+            if error.code == _NO_CREDIT:
+                raise ProviderError(name, f"status {status}, no credit is left", 402, headers) from None
+            raise ProviderError(name, f"status {status}", status, headers) from None
         except openai.APIConnectionError as error:
             cause = error.__cause__
             raise ProviderError(name, f"no connection ({type(cause or error).__name__})") from None

@@ -12,7 +12,8 @@ class RecordError(Exception):
 class ProviderError(Exception):
     """A call to a provider failed; the message is one line and shows nothing of request or answer.
 
-    `status` is the HTTP status of its answer, None where there was none. `headers` may say `Retry-After`.
+    `status` is the HTTP status of its answer, None where there was none, and 402 where no credit is left,
+    whatever the provider says then. `headers` may say `Retry-After`.
     """
 
     def __init__(

@@ -64,6 +64,17 @@ async def test_firecrawl_that_hangs_is_as_firecrawl_down(work: Work) -> None:
     assert {contact.kind for contact in job.result(People).contacts} == {ContactKind.SYNTHETIC}
 
 
+async def test_half_a_character_on_a_page_costs_the_job_nothing(
+    work: Work, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    page = {"markdown": "Loved by all \ud83d", "metadata": {"creditsUsed": 1}}
+    monkeypatch.setattr("pipeline.demo.firecrawl._page", lambda *_, **__: page)
+    job = await work.run(job_of())
+    assert job.degradations == []
+    assert job.result(Research).findings
+    assert all(model.dependency.breaker.closed for model in work.workplace.providers.language_models.models)
+
+
 @pytest.mark.parametrize("status", [400, 403, 404])
 async def test_a_page_that_firecrawl_refuses_costs_the_job_that_page(
     work: Work, monkeypatch: pytest.MonkeyPatch, status: int

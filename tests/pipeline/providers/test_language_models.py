@@ -253,6 +253,19 @@ async def test_silence_ends_at_the_guards_timeout() -> None:
             await ask_of(providers)
 
 
+async def test_openais_word_for_no_credit_is_402_and_no_outage() -> None:
+    spent = '{"error": {"message": "BODY", "type": "insufficient_quota", "code": "insufficient_quota"}}'
+    path = "/v1/chat/completions"
+    async with (
+        serving(path, Scripted(answer(spent, status=429))) as url,
+        providers_at(models={"openai": url}) as providers,
+    ):
+        for _ in range(CONSECUTIVE_FAILURES + 1):
+            with pytest.raises(ProviderError, match=r"^openai: status 429, no credit is left$") as raised:
+                await ask_of(providers)
+    assert raised.value.status == 402
+
+
 async def test_open_breaker_sends_nothing() -> None:
     reply = Scripted(answer("{}", status=500))
     async with serving(CHAT, reply) as url, providers_at(openrouter=url) as providers:
