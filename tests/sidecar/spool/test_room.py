@@ -15,6 +15,7 @@ from sidecar.spool import compaction, disk, foreign, quarantine
 from sidecar.spool.files import MetricFile, parse_name
 from sidecar.spool.holders import Holders
 from sidecar.spool.quarantine import DAMAGED_FOR_SECONDS, Damaged
+from sidecar.spool.reader import SpoolReader
 from sidecar.spool.room import make_room
 from sidecar.spool.upkeep import Upkeep
 from tests.sidecar.spool.spools import counter, dead_worker, living_worker, names, total, write
@@ -55,6 +56,20 @@ def test_the_deads_files_are_cut_to_what_is_used_of_them(tmp_path: Path) -> None
     assert all(path.stat().st_size < 200 for path in files)
     assert total(tmp_path) == 3
     assert not make_room(tmp_path, lambda _: Holders()), "there is no more"
+
+
+def test_who_has_a_file_open_while_it_is_cut_reads_what_it_read_before(tmp_path: Path) -> None:
+    path = moved(tmp_path, OURS)
+    reader = SpoolReader(tmp_path)
+    before = reader.read()
+    make_room(tmp_path, lambda _: Holders())
+    for _ in range(5):  # closely, and as often as not
+        reading = reader.read()
+        assert reading.unreadable_files == 0
+        assert [family.samples for family in reading.families] == [
+            family.samples for family in before.families
+        ]
+    assert path.stat().st_size < 200
 
 
 def test_what_a_process_may_still_write_to_is_not_cut(tmp_path: Path) -> None:
