@@ -133,9 +133,9 @@ def _unnamed(answer: _Answer, posting: Posting, pages: Sequence[Page]) -> list[s
         if contact.source != _THE_POSTING:
             page = pages[contact.source - 1]
             source = f"{page.title} {page.description}"
-        if not is_persons_name(contact.name, unlike=(posting.company, posting.title)) or not re.search(
-            rf"(?<!\w){re.escape(contact.name)}(?!\w)", " ".join(source.split())
-        ):
+        if not is_persons_name(contact.name, unlike=(posting.company, posting.title)):
+            problems.append(f"contacts.{place}.name: it is no person's first and last name")
+        elif not re.search(rf"(?<!\w){re.escape(contact.name)}(?!\w)", " ".join(source.split())):
             problems.append(f"contacts.{place}.name: source {contact.source} names nobody so")
     return problems
 
