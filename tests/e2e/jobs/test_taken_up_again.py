@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import sys
 from pathlib import Path
 
 from pipeline.demo.faults import Fault, Mode
@@ -71,3 +73,36 @@ async def test_what_an_outage_of_the_models_left_empty_is_made_good_by_the_next_
 
         status, out = await at.run()
         assert "2 succeeded (2 of them before); 0.000000 USD" in out
+
+
+async def test_done_job_is_done_from_any_directory_and_wherever_its_output_has_moved(
+    tmp_path: Path,
+) -> None:
+    async with world(tmp_path) as at:
+        at.write_postings(1)
+        here, there = tmp_path / "here", tmp_path / "there"
+        here.mkdir()
+        there.mkdir()
+        status, out = await run_in(here, at, "../postings", "--output", "m1")
+        assert (status, "1 job: 1 succeeded; " in out) == (0, True), out
+        assert "m1/inn-0-cook-0-" in out
+        (here / "m1").rename(there / "m2")
+        seen = len(at.seen)
+        status, out = await run_in(there, at, str(at.postings), "--output", str(there / "m2"))
+        assert "1 succeeded (1 of them before); 0.000000 USD" in out
+        assert len(at.seen) == seen
+        assert at.counted().total("pipeline_jobs_total") == 1
+
+
+async def run_in(directory: Path, at: World, *arguments: str) -> tuple[int, str]:
+    process = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-m", "pipeline", "run", *arguments),
+        cwd=directory,
+        env=at.environment(),
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.PIPE,
+    )
+    out, err = await process.communicate()
+    assert b"Traceback" not in err, err.decode()
+    assert process.returncode is not None
+    return process.returncode, out.decode()
