@@ -89,12 +89,17 @@ def parse_posting(text: str, *, page_title: str = "") -> Posting:
     lines = [line[:_MAX_LINE_CHARS].rstrip() for line in text.splitlines()[:_MAX_LINES]]
     requirements = tuple(_requirements(lines))
     top = _top_heading(lines)
-    labels = labels_in(lines[: _end_of_head(lines, top or 0)])
-    title_label, company_label = first_of(labels, TITLE_LABELS), first_of(labels, COMPANY_LABELS)
+    labels, end_of_head = labels_in(lines), _end_of_head(lines, top or 0)
+    head = {name: label for name, label in labels.items() if label.line < end_of_head}
+    title_label, company_label = first_of(head, TITLE_LABELS), first_of(head, COMPANY_LABELS)
+    further_down = first_of(labels, COMPANY_LABELS - {"employer"})
     if top is not None and _is_outranked(lines[top], top, title_label, company_label):
         top = None
     elif top is None and (title_label is None or title_label.is_doubtful):
-        top = _first_line(lines, looks_like_posting=bool(requirements) or company_label is not None)
+        is_posting = bool(requirements or company_label or further_down)
+        top = _first_line(lines, looks_like_posting=is_posting)
+        # Better than no title at all.
+        title_label = title_label or first_of(labels, TITLE_LABELS)
     if top is not None:
         title, company = _split(plain(heading_of(lines[top]) or lines[top]))
         company = company or _company_below(lines[top + 1 :])
@@ -107,6 +112,8 @@ def parse_posting(text: str, *, page_title: str = "") -> Posting:
     company = company or company_of_page(page_title)
     if company_label is not None and not (company_label.is_doubtful and company):
         company = company_label.value
+    elif company is None and further_down is not None and not further_down.is_doubtful:
+        company = further_down.value
     return Posting(
         title=title,
         company=company or UNKNOWN_COMPANY,

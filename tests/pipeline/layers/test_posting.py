@@ -57,6 +57,10 @@ PROSE = "We move parcels, and every evening they arrive too late."
         ("Position: Cook at Old Inn\n# Who we feed", "Cook", "Old Inn"),
         ("# Careers\nPosition: Cook\nCompany: Old Inn", "Cook", "Old Inn"),
         ("title: cook\ncompany: adidas", "cook", "adidas"),
+        # Where nothing else says it, it may be said anywhere.
+        (f"{PROSE}\n\n{PROSE}\n\nJob title: Cook\nCompany: Old Inn", "Cook", "Old Inn"),
+        (f"Cook\n\n{PROSE}\n\nCompany: Old Inn", "Cook", "Old Inn"),
+        (f"# Cook\n\n{PROSE}\n\nEmployer: Equal opportunity\nCompany: permanent", "Cook", "unknown"),
         (f"{PROSE}\n# Cook\n\n| Hove |\nCompany: Old Inn", "Cook", "Old Inn"),
     ],
 )
