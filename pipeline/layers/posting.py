@@ -54,6 +54,7 @@ _NO_TITLES: Final = REQUIREMENT_HEADINGS | {
 
 _BOLD_LEAD = re.compile(r"\*\*([^*]+)\*\*\s*(?:[·|,–—-].*)?\Z")
 _AT = re.compile(r"\s+(?:at|@)\s+", re.IGNORECASE)
+_HIRING = re.compile(r"(\w[^|]{0,80}?)\s+(?:is\s+)?hiring\s+\w")
 _BETWEEN_PARTS = re.compile(r"\s+(?:[|·•–—-]|::)\s+")
 
 
@@ -129,8 +130,12 @@ def segment_with_company(page_title: str) -> str | None:
 
 
 def company_of_page(page_title: str) -> str | None:
+    """`Old Inn` of `Cook at Old Inn | Jobs`, and of `Old Inn hiring Cook in Hove | Jobs`."""
     segment = segment_with_company(page_title)
-    return None if segment is None else _split(segment)[1]
+    if segment is not None:
+        return _split(segment)[1]
+    hiring = _HIRING.match(plain(page_title[:_MAX_LINE_CHARS]))
+    return None if hiring is None else hiring[1]
 
 
 def _is_outranked(heading: str, line: int, title: Label | None, company: Label | None) -> bool:

@@ -31,6 +31,8 @@ def test_html_without_a_heading_takes_its_title() -> None:
         ("Cook at Old Inn | JobBoard", "Old Inn"),
         ("JobBoard – Cook at Old Inn – Hove", "Old Inn"),
         ("Jobs at Old Inn", "Old Inn"),
+        ("Old Inn hiring Cook in Hove | JobBoard", "Old Inn"),
+        ("Old Inn is hiring a Cook", "Old Inn"),
         ("Cook | JobBoard", "unknown"),
         ("", "unknown"),
     ],
