@@ -210,8 +210,6 @@ class Journal:
 
     def _result(self, kept: Mapping[str, KeptResult], layer: Layer, cv: str | None) -> BaseModel | None:
         """What the layer gave, where that may be used."""
-        from pydantic import ValidationError
-
         found = kept.get(layer.name)
         if found is None or found.note.can_be_made_good or (layer.reads_cv and found.note.cv != cv):
             return None
@@ -222,7 +220,7 @@ class Journal:
             raise JobError(f"{layer.name}: its files cannot be looked for: {error.strerror}") from None
         try:
             return layer.result.model_validate_json(json.dumps(found.result))
-        except (ValidationError, TypeError, ValueError):
+        except (TypeError, ValueError):
             log.warning("journal.result_outdated layer=%s", layer.name)
             return None
 

@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from pipeline.jobs import Job, JobError
+from pipeline.layers.generation import Generation
 from pipeline.layers.posting import Posting
 from pipeline.layers.publish import Published, directory_name
 from pipeline.ledger.protocol import NANO_USD_PER_USD
@@ -80,6 +81,32 @@ async def test_a_pdf_that_an_interrupted_run_has_written_is_not_asked_for_again(
         await work.run(job)
         assert len(service.bodies) == 5
         assert dossier.read_bytes() == b"%PDF-2 %%EOF"
+
+
+async def test_papers_of_an_application_that_is_no_more_are_taken_out(work: Work, tmp_path: Path) -> None:
+    job = await work.run(job_of())
+    (directory,) = tmp_path.iterdir()
+    (directory / "notes.txt").write_text("the user's own")
+    job.results["generation"] = Generation()
+    del job.results["publish"]
+    job.files.clear()
+    await work.run(job)
+    assert names_in(directory) == ["dossier.md", "dossier.pdf", "notes.txt"]
+
+
+async def test_pdf_of_another_text_is_not_taken_for_the_one_that_was_paid_for(
+    work: Work, tmp_path: Path
+) -> None:
+    job = job_of()
+    job.answers = Kept()
+    await work.run(job)
+    (letter,) = tmp_path.glob("*/cover_letter.pdf")
+    written = letter.read_bytes()
+    letter.write_bytes(b"%PDF-of another application")
+    del job.results["publish"]
+    job.files.clear()
+    await work.run(job)
+    assert letter.read_bytes()[:20] == written[:20]
 
 
 async def test_a_pdf_that_the_budget_does_not_allow_is_refused_for_that_reason(
