@@ -128,11 +128,11 @@ async def ours(variables: dict[str, str], directory: Path) -> AsyncIterator[Roun
 async def bare(variables: dict[str, str], directory: Path) -> AsyncIterator[Round]:
     from pipeline.layers import LAYERS, Workplace
     from pipeline.meter import Meter
-    from pipeline.providers import Providers
+    from pipeline.providers import Guards, Providers
     from pipeline.settings import Settings
 
     settings = Settings.from_environment(variables)
-    providers = Providers.open(settings, Meter())
+    providers = Providers.open(settings, Guards(meter=Meter()))
     for provider in (*providers.language_models.models, providers.firecrawl, providers.pdf_service):
         provider.dependency = Bare(provider.dependency.name)  # type: ignore[union-attr, assignment]
     workplace = Workplace.of(settings, providers, directory / "bare")

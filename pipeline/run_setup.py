@@ -12,7 +12,7 @@ from pipeline.layers.record import delivering
 from pipeline.ledger.protocol import LedgerError
 from pipeline.limits import Limits
 from pipeline.meter import Meter
-from pipeline.providers import Providers
+from pipeline.providers import Guards, Providers
 from pipeline.retries import log_retries_as_ours
 from pipeline.runner import Runner
 from pipeline.settings import Settings
@@ -40,7 +40,7 @@ async def open_runner(
     except LedgerError as error:
         raise UsageError(str(error.strerror)) from None
     async with limits:
-        providers = Providers.open(settings, meter, limits)
+        providers = Providers.open(settings, Guards(meter=meter, limits=limits, jobs_at_once=concurrency))
         try:
             async with delivering(providers.mongodb, output):
                 yield Runner(

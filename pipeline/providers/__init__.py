@@ -8,19 +8,17 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Self
 
 from pipeline.dependency import Dependency
-from pipeline.meter import Meter
 from pipeline.providers.error import ProviderError
-from pipeline.providers.guarded import RETRIES, guarded
+from pipeline.providers.guarded import RETRIES, Guards
 from pipeline.providers.language_models import LanguageModels
 from pipeline.providers.pdf_service import PdfService
 from pipeline.settings import Settings
 
 if TYPE_CHECKING:
-    from pipeline.limits import Limits
     from pipeline.providers.firecrawl import FireCrawl
     from pipeline.providers.mongodb import MongoDB
 
-__all__ = ["LanguageModels", "PdfService", "ProviderError", "Providers"]
+__all__ = ["Guards", "LanguageModels", "PdfService", "ProviderError", "Providers"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,13 +31,13 @@ class Providers:
     mongodb: MongoDB | None = None
 
     @classmethod
-    def open(cls, settings: Settings, meter: Meter, limits: Limits | None = None) -> Self:
+    def open(cls, settings: Settings, guards: Guards) -> Self:
         """Open the clients in the running loop; nothing is sent yet."""
         return cls(
-            language_models=LanguageModels.open(settings, meter, limits),
-            pdf_service=PdfService.open(settings, meter, limits),
-            firecrawl=_firecrawl(settings, meter, limits),
-            mongodb=_mongodb(settings, meter, limits),
+            language_models=LanguageModels.open(settings, guards),
+            pdf_service=PdfService.open(settings, guards),
+            firecrawl=_firecrawl(settings, guards),
+            mongodb=_mongodb(settings, guards),
         )
 
     @property
@@ -57,18 +55,18 @@ class Providers:
 
 
 # Their clients are imported only by those who use them.
-def _firecrawl(settings: Settings, meter: Meter, limits: Limits | None) -> FireCrawl | None:
+def _firecrawl(settings: Settings, guards: Guards) -> FireCrawl | None:
     if settings.firecrawl is None:
         return None
     from pipeline.providers.firecrawl import NAME, FireCrawl, falls_back_on
 
-    dependency = guarded(NAME, meter, limits, paid=True, retries=RETRIES, falls_back_on=falls_back_on)
+    dependency = guards.guarded(NAME, paid=True, retries=RETRIES, falls_back_on=falls_back_on)
     return FireCrawl(settings.firecrawl, dependency, settings.prices)
 
 
-def _mongodb(settings: Settings, meter: Meter, limits: Limits | None) -> MongoDB | None:
+def _mongodb(settings: Settings, guards: Guards) -> MongoDB | None:
     if settings.mongodb_uri is None:
         return None
     from pipeline.providers.mongodb import NAME, MongoDB
 
-    return MongoDB(settings.mongodb_uri, settings.mongodb_database, guarded(NAME, meter, limits))
+    return MongoDB(settings.mongodb_uri, settings.mongodb_database, guards.guarded(NAME))

@@ -10,17 +10,15 @@ import structlog
 from pipeline.breaker import BreakerOpenError
 from pipeline.failures import says_no_credit
 from pipeline.fallbacks import Answer, Fallback
-from pipeline.meter import Meter
 from pipeline.prices import Prices
 from pipeline.providers.error import ProviderError
-from pipeline.providers.guarded import RETRIES, guarded
+from pipeline.providers.guarded import RETRIES, Guards
 from pipeline.providers.language_model import LanguageModel, Message
 from pipeline.rejections import RejectedError
 from pipeline.settings import MODEL_PROVIDERS, ServiceAccess, Settings
 
 if TYPE_CHECKING:
     from pipeline.dependency import Dependency
-    from pipeline.limits import Limits
 
 log = structlog.get_logger(__name__)
 
@@ -70,14 +68,14 @@ class LanguageModels:
         self.models = tuple(models)
 
     @classmethod
-    def open(cls, settings: Settings, meter: Meter, limits: Limits | None) -> Self:
+    def open(cls, settings: Settings, guards: Guards) -> Self:
         # The next one is asked sooner than the same again; who is alone is asked again.
         retries = RETRIES if len(settings.language_models) == 1 else None
         return cls(
             [
                 _OPEN[access.name](
                     access,
-                    guarded(access.name, meter, limits, paid=True, retries=retries),
+                    guards.guarded(access.name, paid=True, retries=retries),
                     settings.prices,
                 )
                 for access in settings.language_models

@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final, Self
+from typing import Final, Self
 
 import aiohttp
 
 from pipeline.dependency import Dependency
-from pipeline.meter import Meter
 from pipeline.prices import Charge
 from pipeline.providers.error import ProviderError
-from pipeline.providers.guarded import RETRIES, answered, guarded
+from pipeline.providers.guarded import RETRIES, Guards, answered
 from pipeline.settings import Settings
-
-if TYPE_CHECKING:
-    from pipeline.limits import Limits
 
 NAME: Final = "pdf_service"
 MAX_PDF_BYTES: Final = 32 * 1024 * 1024
@@ -45,14 +41,14 @@ class PdfService:
         self._url = url + _PATH
 
     @classmethod
-    def open(cls, settings: Settings, meter: Meter, limits: Limits | None) -> Self:
+    def open(cls, settings: Settings, guards: Guards) -> Self:
         session = aiohttp.ClientSession(
             cookie_jar=aiohttp.DummyCookieJar(),
             # The guard has the time limit.
             timeout=aiohttp.ClientTimeout(total=None, sock_connect=None),
         )
         price = settings.prices.of_pdf()
-        dependency = guarded(NAME, meter, limits, paid=price is not None, retries=RETRIES)
+        dependency = guards.guarded(NAME, paid=price is not None, retries=RETRIES)
         return cls(session, dependency, url=settings.pdf_service_url, price=price)
 
     async def render(self, html: str) -> bytes:

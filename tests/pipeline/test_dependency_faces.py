@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import functools
-from typing import Any, NoReturn
+from collections.abc import Callable
+from typing import Any, NoReturn, ParamSpec, TypeVar
 
 import pytest
 
@@ -12,6 +13,10 @@ from pipeline import BreakerOpenError, Charge, running_job
 from pipeline.fallbacks import placeholder
 from pipeline.metrics import PriceSource
 from tests.pipeline.counted import Counted
+
+
+P = ParamSpec("P")
+T = TypeVar("T")
 
 
 async def hang() -> NoReturn:
@@ -128,9 +133,9 @@ async def test_a_plain_function_round_an_async_one_is_guarded_as_that(by_method:
     assert counted.calls() == {"error": 2, "rejected_breaker": 1}
 
 
-def checked(function: Any) -> Any:
+def checked(function: Callable[P, T]) -> Callable[P, T]:
     @functools.wraps(function)
-    def wrapper(*args: object, **kwargs: object) -> object:
+    def wrapper(*args: P.args, **kwargs: P.kwargs) -> T:
         assert "model" in kwargs
         return function(*args, **kwargs)
 

@@ -98,7 +98,8 @@ async def with_a_limit(call: Coroutine[Any, Any, str]) -> str:
 
 
 async def beside_others(call: Coroutine[Any, Any, str]) -> str:
-    return (await asyncio.gather(call, asyncio.sleep(0)))[0]
+    answers = await asyncio.gather(call, asyncio.sleep(0, "another"))
+    return answers[0]
 
 
 @pytest.mark.parametrize("outer", [by_call, by_decorator, by_block])

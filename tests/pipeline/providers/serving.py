@@ -14,7 +14,7 @@ from aiohttp.test_utils import TestServer
 from pipeline import Meter
 from pipeline.limits import Limits
 from pipeline.prices import Prices
-from pipeline.providers import Providers
+from pipeline.providers import Guards, Providers
 from pipeline.settings import ServiceAccess, Settings
 
 CHAT = "/api/v1/chat/completions"
@@ -126,7 +126,7 @@ async def providers_of(
 ) -> AsyncIterator[Providers]:
     # Loading the certificates of the world's authorities takes longer than most tests.
     with patch("ssl.create_default_context", return_value=_TLS):
-        providers = Providers.open(settings, Meter() if meter is None else meter, limits)
+        providers = Providers.open(settings, Guards(meter=Meter() if meter is None else meter, limits=limits))
     for dependency in providers.dependencies.values():
         dependency.retries = None
     try:

@@ -7,14 +7,22 @@ import pytest
 from pipeline import Meter
 from pipeline.breaker import Breaker
 from pipeline.metrics import BreakerOutcome
-from pipeline.providers.guarded import CONSECUTIVE_FAILURES, RATES, guarded
+from pipeline.providers.guarded import RATES, Guards
 
 FAILURE, SUCCESS = BreakerOutcome.FAILURE, BreakerOutcome.SUCCESS
 
 
+THRESHOLD = 15
+"""Of fifty jobs at once."""
+
+
+def breaker_of(jobs_at_once: int) -> Breaker:
+    return Guards(meter=Meter(), jobs_at_once=jobs_at_once).guarded("openrouter").breaker
+
+
 @pytest.fixture
 def breaker() -> Breaker:
-    return guarded("openrouter", Meter(), None).breaker
+    return breaker_of(50)
 
 
 def settle(breaker: Breaker, *outcomes: BreakerOutcome) -> None:
@@ -32,9 +40,16 @@ def test_some_errors_among_many_calls_at_once_open_nothing_though_they_come_back
 
 
 def test_a_dead_provider_opens_it(breaker: Breaker) -> None:
-    settle(breaker, *[SUCCESS] * 50, *[FAILURE] * (CONSECUTIVE_FAILURES - 1))
+    settle(breaker, *[SUCCESS] * 50, *[FAILURE] * (THRESHOLD - 1))
     assert breaker.closed
     settle(breaker, FAILURE)
+    assert breaker.opened
+
+
+@pytest.mark.parametrize("jobs_at_once", [1, 4, 16])
+def test_for_few_jobs_at_once_a_few_failures_are_enough(jobs_at_once: int) -> None:
+    breaker = breaker_of(jobs_at_once)
+    settle(breaker, *[SUCCESS] * 20, *[FAILURE] * 5)
     assert breaker.opened
 
 

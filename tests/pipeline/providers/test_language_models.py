@@ -18,7 +18,6 @@ from pipeline.metrics import (
 )
 from pipeline.prices import CEILING_USD_PER_CALL
 from pipeline.providers import ProviderError
-from pipeline.providers.guarded import CONSECUTIVE_FAILURES
 from tests.pipeline.providers.asking import MESSAGES, QUESTION, ask, ask_of
 from tests.pipeline.providers.serving import (
     CHAT,
@@ -33,6 +32,10 @@ from tests.pipeline.providers.serving import (
     serving,
     serving_app,
 )
+
+THRESHOLD = 5
+"""Failures in a row that open a breaker, for one job at a time."""
+
 
 MODEL = "openai/gpt-4o-mini"
 NAMES = pytest.mark.parametrize("name", ["openrouter", "openai", "anthropic"])
@@ -89,11 +92,11 @@ async def test_the_next_model_answers_for_one_that_fails() -> None:
         serving(MESSAGES, up) as second,
         providers_at(models={"openrouter": first, "anthropic": second}, meter=meter) as providers,
     ):
-        for _ in range(CONSECUTIVE_FAILURES + 2):
+        for _ in range(THRESHOLD + 2):
             assert await ask_of(providers) == "{}"
-    assert len(up.bodies) == CONSECUTIVE_FAILURES + 2
+    assert len(up.bodies) == THRESHOLD + 2
     # The breaker is open then: from there on the first is not even asked.
-    assert len(down.bodies) == CONSECUTIVE_FAILURES
+    assert len(down.bodies) == THRESHOLD
     assert meter.counter(PIPELINE_CALLS, "none", "openrouter", "rejected_breaker").value == 2
 
 
@@ -260,7 +263,7 @@ async def test_openais_word_for_no_credit_is_402_and_no_outage() -> None:
         serving(path, Scripted(answer(spent, status=429))) as url,
         providers_at(models={"openai": url}) as providers,
     ):
-        for _ in range(CONSECUTIVE_FAILURES + 1):
+        for _ in range(THRESHOLD + 1):
             with pytest.raises(ProviderError, match=r"^openai: status 429, no credit is left$") as raised:
                 await ask_of(providers)
     assert raised.value.status == 402
@@ -269,9 +272,9 @@ async def test_openais_word_for_no_credit_is_402_and_no_outage() -> None:
 async def test_open_breaker_sends_nothing() -> None:
     reply = Scripted(answer("{}", status=500))
     async with serving(CHAT, reply) as url, providers_at(openrouter=url) as providers:
-        for _ in range(CONSECUTIVE_FAILURES):
+        for _ in range(THRESHOLD):
             with pytest.raises(ProviderError):
                 await ask_of(providers)
         with pytest.raises(BreakerOpenError):
             await ask_of(providers)
-    assert len(reply.bodies) == CONSECUTIVE_FAILURES
+    assert len(reply.bodies) == THRESHOLD
