@@ -14,7 +14,6 @@ from pipeline.fallbacks import placeholder
 from pipeline.metrics import PriceSource
 from tests.pipeline.counted import Counted
 
-
 P = ParamSpec("P")
 T = TypeVar("T")
 
