@@ -54,6 +54,7 @@ class Call:
     counted_along: Value | None = None
     account: JobAccount | None = None
     is_stream: bool = False
+    has_head: bool = False
     covers_context: bool = False
     cancelling: int = 0
     sent: float | None = None
@@ -168,7 +169,8 @@ class BreakerGate:
 
     def _tells_nothing(self, error: BaseException, call: Call) -> bool:
         # A stream may well last longer than a call's limit: that it is then cancelled is no sign of a hang.
-        if call.is_stream and call.outcome is CallOutcome.CANCELLED:
+        # Its head has to come like any other answer.
+        if call.has_head and call.outcome is CallOutcome.CANCELLED:
             return True
         try:
             return says_nothing(error) and not self._counts(error)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import math
+from collections import deque
 from collections.abc import Callable, Mapping
 from typing import Final, TypedDict, TypeVar
 
@@ -100,6 +101,8 @@ class Guard:
         if paid:
             self._prices.declare()
         self._layers: dict[str, LayerSeries] = {}
+        self.lost: deque[Callable[[], None]] = deque()
+        """Settle the calls that ended unseen, as a stream that was dropped; appended to by the collector."""
         self.declare(metrics.NO_LAYER)
 
     @property
@@ -131,6 +134,8 @@ class Guard:
         """
         try:
             if self._optional:
+                if self.lost:
+                    self.settle_lost()  # what is held for it may be what this call wants
                 call.passes = passes = []
                 for gate in self._optional:
                     passes.append(gate.enter(call))  # noqa: PERF401  (if one refuses, those before it are known)
@@ -143,6 +148,8 @@ class Guard:
     async def enter_async(self, call: Call) -> None:
         """As `enter`, awaiting where a gate waits."""
         call.is_async = True
+        if self.lost:
+            self.settle_lost()
         try:
             call.passes = passes = []
             for gate, enter_async in zip(self._optional, self._optional_async, strict=True):
@@ -165,6 +172,18 @@ class Guard:
                 gate.heed(headers)
             except Exception:
                 log.exception("gate.heed_failed dependency=%s", self.name)
+
+    def settle_lost(self) -> None:
+        """Settle the calls in `lost`. Never raises."""
+        while self.lost:
+            try:
+                end = self.lost.popleft()
+            except IndexError:  # another thread took it
+                return
+            try:
+                end()
+            except Exception:
+                log.exception("call.lost dependency=%s", self.name)
 
     def settle(self, call: Call, error: BaseException | None) -> BaseException | None:
         """Say how a call that entered ended; it is counted once, whoever says it again.

@@ -3,55 +3,66 @@
 from __future__ import annotations
 
 import re
-from collections import OrderedDict
 from collections.abc import Callable, Mapping
-from typing import Any, Final, cast
+from typing import Any, Final, TypeGuard, cast
 
-from pipeline.instrument.stainless import as_mapping
-from pipeline.prices import CEILING_CREDITS_PER_CALL, Charge, Overrides, Prices
+from pipeline.instrument.charged_once import ChargedJobs
+from pipeline.prices import CEILING_CREDITS_PER_CALL, Charge, Overrides, Prices, as_mapping
 
 _PAID: Final = ("scrape", "search", "map", "extract", "parse")
 _JOBS: Final = ("crawl", "batch", "extract", "agent", "deep-research", "llmstxt")
-_REMEMBERED_JOBS: Final = 4096
-# "/v2/crawl/<id>" or "https://host/v1/crawl/<id>?skip=10" → "crawl", "<id>"
-_ENDPOINT: Final = re.compile(r"/v[12]/(?P<kind>[^/?]*)/?(?P<job>[^?]*)")
+_ENDED: Final = ("completed", "failed", "cancelled")
+_SIZES: Final = ("limit", "maxUrls", "max_urls")
+_PAGES_WITHOUT_LIMIT: Final = 100
+"""Held for a job that states no limit, though FireCrawl's own is higher."""
+
+_MOST_PAGES: Final = 1_000_000
+# "/v2/crawl/<id>" or "https://host/v1/crawl/<id>?skip=10" → "crawl", "<id>"; "/v2/batch/scrape" is no id
+_ENDPOINT: Final = re.compile(r"/v[12]/(?P<kind>[^/?]*)(?:(?<=/batch)/scrape)?/?(?P<job>[^?]*)")
 
 
 class Credits:
     """Credits to USD. A job's are stated with its status, again and again, and are charged once."""
 
-    def __init__(self, usd_per_credit: float | None) -> None:
+    def __init__(self, usd_per_credit: float | None, charged: ChargedJobs) -> None:
         self._usd_per_credit = usd_per_credit
-        self._charged: OrderedDict[str, None] = OrderedDict()
+        self._charged = charged
 
     def price_of(self, method: str, endpoint: str) -> Callable[[Any], Charge | None]:
         """The price of an answer to this request, as a response or parsed; None for a free one."""
         return lambda answer: self._price(method.lower(), endpoint, _parsed(answer))
 
-    def most_usd(self, method: str, endpoint: str) -> float | None:
-        """What a request costs at most; None where nobody knows, as a job's status may tell all it cost."""
-        found = _ENDPOINT.search(endpoint)
-        kind, job = ("", "") if found is None else found.group("kind", "job")
-        if method.lower() == "get" and kind in _JOBS and job:
-            return None
-        if method.lower().startswith("post") and kind in _PAID and not job:
-            most = _prices(self._usd_per_credit).of_credits(CEILING_CREDITS_PER_CALL, operation=kind)
-            return most.usd
-        return 0.0
+    def most_usd(self, method: str, endpoint: str, body: object = None) -> float:
+        """What a request costs at most, by its `body` where it begins a job.
+
+        A job's status costs nothing: what it tells of is spent already.
+        """
+        kind, job = _kind_and_job(endpoint)
+        if not method.lower().startswith("post") or job:
+            return 0.0
+        if kind in _JOBS and kind not in _PAID:
+            return self._usd(_most_credits(body if isinstance(body, Mapping) else {}), kind)
+        return self._usd(CEILING_CREDITS_PER_CALL, kind) if kind in _PAID else 0.0
 
     def _price(self, method: str, endpoint: str, answer: Mapping[str, Any]) -> Charge | None:
-        found = _ENDPOINT.search(endpoint)
-        kind, job = ("", "") if found is None else found.group("kind", "job")
-        if method == "get" and kind in _JOBS and job and answer.get("status") == "completed":
-            if job in self._charged:
+        kind, job = _kind_and_job(endpoint)
+        stated = _credits_stated(answer)
+        if method == "get":
+            has_ended = kind in _JOBS and bool(job) and answer.get("status") in _ENDED
+            # Of one that failed nobody knows that it cost anything, unless it is stated.
+            is_paid = has_ended and (stated is not None or answer.get("status") == "completed")
+            if not is_paid or not self._charged.add(job):
                 return None
-            self._charged[job] = None
-            if len(self._charged) > _REMEMBERED_JOBS:
-                self._charged.popitem(last=False)
-            return price_credits(answer, kind=kind, usd_per_credit=self._usd_per_credit)
-        if method.startswith("post") and kind in _PAID and not job and "id" not in answer:
-            return price_credits(answer, kind=kind, usd_per_credit=self._usd_per_credit)
-        return None
+        else:
+            is_answer = (
+                method.startswith("post") and "id" not in answer and answer.get("success") is not False
+            )
+            if not is_answer or (stated is None and (kind not in _PAID or job)):
+                return None
+        return price_credits(answer, kind=kind, usd_per_credit=self._usd_per_credit)
+
+    def _usd(self, credits_used: float, kind: str) -> float:
+        return _prices(self._usd_per_credit).of_credits(credits_used, operation=kind).usd
 
 
 def price_credits(answer: Mapping[str, Any], *, kind: str, usd_per_credit: float | None = None) -> Charge:
@@ -60,6 +71,29 @@ def price_credits(answer: Mapping[str, Any], *, kind: str, usd_per_credit: float
     `kind` stands where other charges have a model's name.
     """
     return _prices(usd_per_credit).of_credits(_credits_stated(answer), operation=kind)
+
+
+def _kind_and_job(endpoint: str) -> tuple[str, str]:
+    found = _ENDPOINT.search(endpoint)
+    return ("", "") if found is None else (found["kind"], found["job"])
+
+
+def _most_credits(body: Mapping[str, Any]) -> int:
+    """A page costs one credit, unless it is asked for in ways that cost more; an agent is told its most."""
+    most = body.get("maxCredits")
+    if _is_count(most):
+        return min(most, _MOST_PAGES)
+    urls = body.get("urls")
+    sizes = (len(urls) if isinstance(urls, list) else None, *(body.get(key) for key in _SIZES))
+    pages = next((size for size in sizes if _is_count(size)), None)
+    if pages is None:
+        return _PAGES_WITHOUT_LIMIT * CEILING_CREDITS_PER_CALL
+    is_plain = isinstance(body.get("url"), str) and "scrapeOptions" not in body
+    return min(pages, _MOST_PAGES) * (1 if is_plain else CEILING_CREDITS_PER_CALL)
+
+
+def _is_count(value: object) -> TypeGuard[int]:
+    return isinstance(value, int) and not isinstance(value, bool) and value >= 0
 
 
 def _prices(usd_per_credit: float | None) -> Prices:

@@ -13,7 +13,9 @@ from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, Final
 
 from pipeline.dependency import Dependency
+from pipeline.instrument.charged_once import charged_jobs
 from pipeline.instrument.credits import Credits
+from pipeline.instrument.mark import mark
 
 log = logging.getLogger(__name__)
 
@@ -36,11 +38,13 @@ class _BadStatusError(Exception):
 
 
 def install(client: object, dependency: Dependency, usd_per_credit: float | None) -> None:
-    credits_used = Credits(usd_per_credit)
+    credits_used = Credits(usd_per_credit, charged_jobs(dependency))
+    mark(client)
     if hasattr(client, "_prepare_headers"):
         _install_v1(client, dependency, credits_used)
         return
     inner: Any = getattr(client, "_v2_client", client)
+    mark(inner)
     layers = [getattr(inner, name, None) for name in ("http_client", "async_http_client")]
     for layer in layers:
         for name in _METHODS:
@@ -53,6 +57,7 @@ def install(client: object, dependency: Dependency, usd_per_credit: float | None
         log.info("instrument.no_v1 dependency=%s", dependency.name)
         return
     if proxy is not None:
+        mark(proxy._client)  # noqa: SLF001
         _install_v1(proxy._client, dependency, credits_used)  # noqa: SLF001
         for name in _V1_WITHOUT_LAYER:
             if name in vars(proxy):  # it keeps some of the methods that it found
@@ -80,22 +85,17 @@ def _guarded(
     credits_used: Credits,
     one_try: Mapping[str, Any],
 ) -> Callable[..., Any]:
-    def checked(response: Any) -> Any:  # noqa: ANN401
-        if response.status_code >= 400:
-            raise _BadStatusError(response)
-        return response
-
     if inspect.iscoroutinefunction(send):
 
         async def request_async(endpoint: str, *args: Any, **kwargs: Any) -> Any:  # noqa: ANN401
             async def once() -> Any:  # noqa: ANN401
-                return checked(await send(endpoint, *args, **{**kwargs, **one_try}))
+                return _checked(await send(endpoint, *args, **{**kwargs, **one_try}))
 
             try:
                 return await dependency.call(
                     once,
                     price=credits_used.price_of(method, endpoint),
-                    max_usd=credits_used.most_usd(method, endpoint),
+                    max_usd=credits_used.most_usd(method, endpoint, _body(args, kwargs)),
                 )
             except _BadStatusError as bad:
                 return bad.response
@@ -104,18 +104,29 @@ def _guarded(
 
     def request(endpoint: str, *args: Any, **kwargs: Any) -> Any:  # noqa: ANN401
         def once() -> Any:  # noqa: ANN401
-            return checked(send(endpoint, *args, **{**kwargs, **one_try}))
+            return _checked(send(endpoint, *args, **{**kwargs, **one_try}))
 
         try:
             return dependency.call_sync(
                 once,
                 price=credits_used.price_of(method, endpoint),
-                max_usd=credits_used.most_usd(method, endpoint),
+                max_usd=credits_used.most_usd(method, endpoint, _body(args, kwargs)),
             )
         except _BadStatusError as bad:
             return bad.response
 
     return request
+
+
+def _checked(response: Any) -> Any:  # noqa: ANN401
+    if response.status_code >= 400:
+        raise _BadStatusError(response)
+    return response
+
+
+def _body(args: tuple[object, ...], kwargs: Mapping[str, object]) -> object:
+    """What a request sends, as the SDK hands it over: after the endpoint, or by name."""
+    return args[0] if args else kwargs.get("data")
 
 
 def _guarded_v1(
@@ -127,7 +138,7 @@ def _guarded_v1(
         return await dependency.call(
             lambda: send(method, url, headers, data, **_ONE_TRY_OF_V1),
             price=credits_used.price_of(method, url),
-            max_usd=credits_used.most_usd(method, url),
+            max_usd=credits_used.most_usd(method, url, data),
         )
 
     return request

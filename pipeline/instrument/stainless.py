@@ -8,21 +8,22 @@ from __future__ import annotations
 
 import asyncio
 import inspect
-import json
 import logging
 import time
-from collections import deque
 from collections.abc import Callable, Mapping
-from typing import Any, Final, Protocol, cast
+from typing import Any, Protocol
 
 from pipeline.dependency import Dependency
+from pipeline.gates import Call
+from pipeline.instrument.answers import NoAnswerError, body_of
 from pipeline.instrument.limit_headers import listen_to_limits
+from pipeline.instrument.mark import mark
+from pipeline.instrument.requests import Request, request_of
 from pipeline.instrument.streams import StreamedCall, Usage
-from pipeline.prices import Charge, Prices
+from pipeline.prices import Charge
+from pipeline.prices.usage import usage_of
 
 log = logging.getLogger(__name__)
-
-_OUTPUT_LIMITS: Final = ("max_completion_tokens", "max_output_tokens", "max_tokens")
 
 
 class Dialect(Protocol):
@@ -31,13 +32,19 @@ class Dialect(Protocol):
     def prepare(self, options: Any, *, stream: bool) -> None:  # noqa: ANN401
         """Change a request's options, which are a copy, before it is sent."""
 
-    def price(self, path: str, body: Mapping[str, Any], answer: Mapping[str, Any]) -> Charge | None:
+    def price(self, request: Request, answer: Mapping[str, Any]) -> Charge | None:
         """What a whole answer cost; None for a free call."""
 
-    def most_usd(self, path: str, body: Mapping[str, Any]) -> float:
-        """What a request costs at most; 0 for a free one."""
+    def failure(self, request: Request, answer: Mapping[str, Any]) -> NoAnswerError | None:
+        """What is wrong with what came with status 200; None for an answer."""
 
-    def usage(self, path: str, body: Mapping[str, Any]) -> Usage:
+    def is_free(self, request: Request) -> bool:
+        """Whether it costs nothing to have sent it, whatever its answer tells of others."""
+
+    def most_usd(self, request: Request) -> float:
+        """What a request that is not free costs at most."""
+
+    def usage(self, request: Request) -> Usage:
         """Reads the items of a stream."""
 
 
@@ -57,6 +64,7 @@ def install(client: Any, dependency: Dependency, dialect: Dialect) -> None:  # n
         return copied
 
     client.copy = client.with_options = copy_guarded
+    mark(client)
 
 
 class _Requests:
@@ -64,7 +72,6 @@ class _Requests:
         self._send = send
         self._dependency = dependency
         self._dialect = dialect
-        self._abandoned: deque[StreamedCall] = deque()
 
     async def request_async(
         self,
@@ -75,17 +82,19 @@ class _Requests:
         stream_cls: Any = None,  # noqa: ANN401
     ) -> Any:  # noqa: ANN401
         options = self._prepared(options, stream=stream)
+        request = request_of(options)
 
         async def send() -> Any:  # noqa: ANN401
             return await self._send(cast_to, options, stream=stream, stream_cls=stream_cls)
 
-        if not stream:
-            price, operation, most_usd = self._price_of(options), _path(options), self._most_usd(options)
-            return await self._dependency.call(send, price=price, operation=operation, max_usd=most_usd)
+        async def once() -> Any:  # noqa: ANN401
+            return await (self._open_async if stream else self._ask_async)(send, request)
+
         retries = self._dependency.retries
-        if retries is None:
-            return await self._open_async(send, options)
-        return await retries.call(lambda: self._open_async(send, options))
+        try:
+            return await (once() if retries is None else retries.call(once))
+        except NoAnswerError as none:
+            return none.answer
 
     def request(
         self,
@@ -96,21 +105,49 @@ class _Requests:
         stream_cls: Any = None,  # noqa: ANN401
     ) -> Any:  # noqa: ANN401
         options = self._prepared(options, stream=stream)
+        request = request_of(options)
 
         def send() -> Any:  # noqa: ANN401
             return self._send(cast_to, options, stream=stream, stream_cls=stream_cls)
 
-        if not stream:
-            price, operation, most_usd = self._price_of(options), _path(options), self._most_usd(options)
-            return self._dependency.call_sync(send, price=price, operation=operation, max_usd=most_usd)
-        retries = self._dependency.retries
-        if retries is None:
-            return self._open(send, options)
-        return retries.call_sync(lambda: self._open(send, options))
+        def once() -> Any:  # noqa: ANN401
+            return (self._open if stream else self._ask)(send, request)
 
-    async def _open_async(self, send: Callable[[], Any], options: Any) -> Any:  # noqa: ANN401
+        retries = self._dependency.retries
+        try:
+            return once() if retries is None else retries.call_sync(once)
+        except NoAnswerError as none:
+            return none.answer
+
+    async def _ask_async(self, send: Callable[[], Any], request: Request) -> Any:  # noqa: ANN401
+        operation, most_usd = request.path, self._most_usd(request)
+        async with self._dependency.calling(operation=operation, max_usd=most_usd) as call:
+            return self._judged(call, request, await send())
+
+    def _ask(self, send: Callable[[], Any], request: Request) -> Any:  # noqa: ANN401
+        operation, most_usd = request.path, self._most_usd(request)
+        with self._dependency.calling(operation=operation, max_usd=most_usd) as call:
+            return self._judged(call, request, send())
+
+    def _judged(self, call: Call, request: Request, answer: Any) -> Any:  # noqa: ANN401
+        """The answer, priced; where it is none, it leaves the guard as an error. Else never raises."""
+        body = failure = None
+        try:
+            body = body_of(answer)
+            failure = None if body is None else self._dialect.failure(request, body)
+        except Exception:
+            log.exception("answer.not_read dependency=%s", self._dependency.name)
+        known = {} if body is None else body
+        if failure is None or any(usage_of(known).values()):
+            self._dependency.set_price(call, lambda stated: self._dialect.price(request, stated), known)
+        if failure is not None:
+            failure.answer = answer
+            raise failure
+        return answer
+
+    async def _open_async(self, send: Callable[[], Any], request: Request) -> Any:  # noqa: ANN401
         call = self._dependency.begin(is_stream=True)
-        call.ask(operation=_path(options), max_usd=self._most_usd(options))
+        call.ask(operation=request.path, max_usd=self._most_usd(request))
         await self._dependency.enter_async(call)
         try:
             async with asyncio.timeout(self._dependency.call_timeout_seconds):
@@ -118,16 +155,16 @@ class _Requests:
         except BaseException as error:
             self._dependency.settle(call, error)
             raise
-        streamed = StreamedCall(self._dependency, call, self._usage_of(options))
+        streamed = StreamedCall(self._dependency, call, self._dialect.usage(request))
         if hasattr(stream, "_iterator"):
-            streamed.follow_async(stream, self._abandoned)
+            streamed.follow_async(stream)
         else:
             streamed.end()  # a raw response, which nobody but the caller may read
         return stream
 
-    def _open(self, send: Callable[[], Any], options: Any) -> Any:  # noqa: ANN401
+    def _open(self, send: Callable[[], Any], request: Request) -> Any:  # noqa: ANN401
         call = self._dependency.begin(is_stream=True)
-        call.ask(operation=_path(options), max_usd=self._most_usd(options))
+        call.ask(operation=request.path, max_usd=self._most_usd(request))
         self._dependency.enter(call)
         started = time.monotonic()
         try:
@@ -135,66 +172,22 @@ class _Requests:
         except BaseException as error:
             self._dependency.settle(call, error)
             raise
-        streamed = StreamedCall(self._dependency, call, self._usage_of(options))
+        streamed = StreamedCall(self._dependency, call, self._dialect.usage(request))
         streamed.waited(time.monotonic() - started)
         if hasattr(stream, "_iterator"):
-            streamed.follow(stream, self._abandoned)
+            streamed.follow(stream)
         else:
             streamed.end()
         return stream
 
     def _prepared(self, options: Any, *, stream: bool) -> Any:  # noqa: ANN401
-        while self._abandoned:
-            self._abandoned.popleft().end()
+        self._dependency.settle_lost()
         options = options.model_copy()
         options.max_retries = 0
         self._dialect.prepare(options, stream=stream)
         return options
 
-    def _price_of(self, options: Any) -> Callable[[Any], Charge | None]:  # noqa: ANN401
-        return lambda answer: self._dialect.price(_path(options), _body(options), as_mapping(answer))
-
-    def _most_usd(self, options: Any) -> float | None:  # noqa: ANN401
-        return self._dialect.most_usd(_path(options), _body(options)) if self._dependency.has_budget else None
-
-    def _usage_of(self, options: Any) -> Usage:  # noqa: ANN401
-        return self._dialect.usage(_path(options), _body(options))
-
-
-def as_mapping(answer: Any) -> Mapping[str, Any]:  # noqa: ANN401
-    """An SDK's answer as its JSON object; empty where it is none, or where its body is still unread."""
-    if hasattr(answer, "model_dump"):
-        return cast("Mapping[str, Any]", answer.model_dump(warnings=False))
-    try:
-        parsed = json.loads(answer.http_response.content)
-    except Exception:  # noqa: BLE001  (the caller's answer is good, whatever its body is)
-        return {}
-    return parsed if isinstance(parsed, Mapping) else {}
-
-
-def most_usd(prices: Prices, provider: str, body: Mapping[str, Any]) -> float:
-    """What a request for text costs at most, by the length of its body and the answers' greatest length."""
-    lengths = (body.get(key) for key in _OUTPUT_LIMITS)
-    longest = next((length for length in lengths if isinstance(length, int) and length >= 0), None)
-    choices = body.get("n")
-    if longest is not None and isinstance(choices, int) and choices > 1:
-        longest *= choices
-    try:
-        prompt_bytes = len(json.dumps(body, default=str).encode())
-    except (TypeError, ValueError, RecursionError):
-        prompt_bytes = 0
-    model = body.get("model")
-    return prices.upper_bound_usd(
-        provider=provider,
-        model=model if isinstance(model, str) else "",
-        prompt_bytes=prompt_bytes,
-        max_output_tokens=longest,
-    )
-
-
-def _path(options: Any) -> str:  # noqa: ANN401
-    return str(options.url)
-
-
-def _body(options: Any) -> Mapping[str, Any]:  # noqa: ANN401
-    return options.json_data if isinstance(options.json_data, Mapping) else {}
+    def _most_usd(self, request: Request) -> float | None:
+        if self._dialect.is_free(request):
+            return 0.0
+        return self._dialect.most_usd(request) if self._dependency.has_budget else None

@@ -10,7 +10,7 @@ from typing import Any, Final
 from pipeline.metrics import PriceSource, TokenType
 from pipeline.prices.charge import Charge
 from pipeline.prices.overrides import ModelRates, Overrides
-from pipeline.prices.table import MAX_CALL_USD, Rates, table_price, table_rates
+from pipeline.prices.table import MAX_CALL_USD, Rates, context_window, table_price, table_rates
 from pipeline.prices.usage import Flavor, Usage, as_mapping, count_tokens, usage_of
 
 CEILING_USD_PER_CALL: Final = 0.25
@@ -59,19 +59,30 @@ class Prices:
         return Charge(ceiling, PriceSource.CEILING, answered_by, usage.tokens)
 
     def upper_bound_usd(
-        self, *, provider: str, model: str, prompt_bytes: int, max_output_tokens: int | None
+        self,
+        *,
+        provider: str,
+        model: str,
+        prompt_bytes: int,
+        max_output_tokens: int | None,
+        choices: int = 1,
+        fills_context: bool = False,
     ) -> float:
         """The most that a call can cost before it is made; what to hold of a budget.
 
-        Every byte of the prompt is taken for a token at the dearest input rate, and all the output for used.
-        Without `max_output_tokens`, or for a model that nobody lists, the ceiling serves where it is more.
+        Every byte of the prompt is taken for a token at the dearest input rate, and all the output of each
+        of the `choices` for used. With `fills_context`, the model may read as much besides as it can take.
+        Without `max_output_tokens`, or for a model whose rates or context nobody lists, the ceiling of each
+        choice serves where it is more.
         """
         own = self.overrides.rates(model)
         rates = table_rates(provider, model) if own is None else _dearest(own)
-        known = rates is not None and max_output_tokens is not None
+        context = context_window(provider, model) if fills_context else 0
+        known = rates is not None and max_output_tokens is not None and context is not None
         rates = _CEILINGS.get(provider, _CEILING_ELSEWHERE) if rates is None else rates
-        bound = prompt_bytes * rates.input_usd + (max_output_tokens or 0) * rates.output_usd
-        return bound if known else max(bound, CEILING_USD_PER_CALL)
+        input_usd = (prompt_bytes + (context or 0)) * rates.input_usd
+        bound = input_usd + choices * (max_output_tokens or 0) * rates.output_usd
+        return bound if known else max(bound, choices * CEILING_USD_PER_CALL)
 
     def of_credits(self, credits_used: float | None, *, operation: str) -> Charge:
         """What FireCrawl's credits cost; None: the answer doesn't say how many."""

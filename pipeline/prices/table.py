@@ -64,6 +64,16 @@ def table_rates(provider: str, model: str) -> Rates | None:
         return None
 
 
+def context_window(provider: str, model: str) -> int | None:
+    """How many tokens the model takes at most; None where the table doesn't say."""
+    try:
+        entry = _find(provider, model)
+    except Exception as error:  # noqa: BLE001  (ImportError among them: then there is no table)
+        log.debug("price.no_context provider=%s error=%s", provider, type(error).__name__)
+        return None
+    return None if entry is None else entry[1].context_window
+
+
 @functools.lru_cache(maxsize=_REMEMBERED_MODELS)
 def _find(provider: str, model: str) -> tuple[Provider, ModelInfo] | None:
     from genai_prices.data_snapshot import find_provider_by_id, get_snapshot

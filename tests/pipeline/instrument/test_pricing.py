@@ -8,14 +8,33 @@ from typing import Any
 
 import pytest
 
+from pipeline import Dependency, Meter
 from pipeline.instrument.anthropic import _Anthropic
+from pipeline.instrument.charged_once import ChargedJobs, charged_jobs
 from pipeline.instrument.credits import Credits
 from pipeline.instrument.openai import _OpenAI
+from pipeline.instrument.requests import Request, request_of
 from pipeline.metrics import PriceSource, TokenType
 from pipeline.prices import CEILING_CREDITS_PER_CALL, CEILING_USD_PER_CALL, CEILING_USD_PER_CREDIT, Prices
 
 LISTED = Prices()
-OPENAI = _OpenAI("openai", LISTED)
+ANTHROPIC = _Anthropic(LISTED)
+
+
+def openai() -> _OpenAI:
+    return _OpenAI("openai", LISTED, ChargedJobs())
+
+
+def credits_at(usd_per_credit: float | None) -> Credits:
+    return Credits(usd_per_credit, ChargedJobs())
+
+
+def post(path: str, **body: Any) -> Request:
+    return Request("post", path, body)
+
+
+def get(path: str) -> Request:
+    return Request("get", path, {})
 
 
 class Answer:
@@ -35,7 +54,7 @@ def test_cached_and_reasoning_tokens_of_a_response_are_disjoint() -> None:
         "output_tokens": 50,
         "output_tokens_details": {"reasoning_tokens": 20},
     }
-    charge = OPENAI.price("/responses", {"model": "gpt-4o-mini"}, {"model": "gpt-4o-mini", "usage": usage})
+    charge = openai().price(post("/responses"), {"model": "gpt-4o-mini", "usage": usage})
     assert charge is not None
     assert charge.source is PriceSource.TABLE
     assert charge.tokens == {
@@ -54,7 +73,7 @@ def test_cache_tokens_of_a_message_stand_beside_its_input() -> None:
         "output_tokens": 5,
     }
     answer = {"model": "claude-haiku-4-5", "usage": usage}
-    charge = _Anthropic(LISTED).price("/v1/messages", {}, answer)
+    charge = ANTHROPIC.price(post("/v1/messages"), answer)
     assert charge is not None
     assert charge.source is PriceSource.TABLE
     assert charge.tokens == {
@@ -67,7 +86,7 @@ def test_cache_tokens_of_a_message_stand_beside_its_input() -> None:
 
 @pytest.mark.parametrize("answer", [{}, {"usage": None}, {"usage": {"prompt_tokens": -1}}, {"usage": "many"}])
 def test_paid_answer_without_usage_costs_the_ceiling(answer: dict[str, Any]) -> None:
-    charge = OPENAI.price("/chat/completions", {"model": "gpt-4o-mini"}, answer)
+    charge = openai().price(post("/chat/completions", model="gpt-4o-mini"), answer)
     assert charge is not None
     assert (charge.usd, charge.source) == (CEILING_USD_PER_CALL, PriceSource.CEILING)
     assert charge.model == "gpt-4o-mini"
@@ -75,18 +94,18 @@ def test_paid_answer_without_usage_costs_the_ceiling(answer: dict[str, Any]) -> 
 
 def test_embeddings_and_images_are_paid_and_lists_are_free() -> None:
     embedded = {"model": "text-embedding-3-small", "usage": {"prompt_tokens": 8, "total_tokens": 8}}
-    charge = OPENAI.price("/embeddings", {}, embedded)
+    charge = openai().price(post("/embeddings"), embedded)
     assert charge is not None
     assert charge.source is PriceSource.TABLE
-    image = OPENAI.price("/images/generations", {"model": "gpt-image-1"}, {})
+    image = openai().price(post("/images/generations", model="gpt-image-1"), {})
     assert image is not None
     assert image.source is PriceSource.CEILING
-    assert OPENAI.price("/models", {}, {}) is None
-    assert _Anthropic(LISTED).price("/v1/messages/count_tokens", {}, {"input_tokens": 3}) is None
+    assert openai().price(get("/models"), {}) is None
+    assert ANTHROPIC.price(post("/v1/messages/count_tokens"), {"input_tokens": 3}) is None
 
 
 def test_streamed_response_states_its_usage_in_its_last_event() -> None:
-    usage = OPENAI.usage("/responses", {"model": "gpt-4o-mini"})
+    usage = openai().usage(post("/responses", model="gpt-4o-mini"))
     usage.see(SimpleNamespace(type="response.output_text.delta", delta="Well"))
     final = {"model": "gpt-4o-mini", "usage": {"input_tokens": 10, "output_tokens": 2}}
     response = SimpleNamespace(usage=object(), model_dump=lambda **_: final)
@@ -101,14 +120,14 @@ def test_streamed_response_states_its_usage_in_its_last_event() -> None:
 )
 def test_stream_is_asked_for_its_usage_unless_the_caller_spoke_of_it(given: dict[str, Any]) -> None:
     options = SimpleNamespace(url="/chat/completions", json_data={"model": "m", **given})
-    OPENAI.prepare(options, stream=True)
+    openai().prepare(options, stream=True)
     caller_spoke = given.get("stream_options") is not None
     assert options.json_data["stream_options"]["include_usage"] is not caller_spoke
 
 
 def test_request_that_is_no_stream_stays_as_it_is() -> None:
     options = SimpleNamespace(url="/chat/completions", json_data={"model": "m"})
-    OPENAI.prepare(options, stream=False)
+    openai().prepare(options, stream=False)
     assert options.json_data == {"model": "m"}
 
 
@@ -123,14 +142,14 @@ def test_request_that_is_no_stream_stays_as_it_is() -> None:
     ],
 )
 def test_firecrawl_is_paid_by_the_credits_it_states(endpoint: str, body: object, credits_used: int) -> None:
-    charge = Credits(None).price_of("post", endpoint)(Answer(body))
+    charge = credits_at(None).price_of("post", endpoint)(Answer(body))
     assert charge is not None
     assert charge.usd == pytest.approx(credits_used * CEILING_USD_PER_CREDIT)
     assert charge.source is PriceSource.CEILING
 
 
 def test_firecrawl_job_is_paid_once_when_it_is_complete() -> None:
-    price = Credits(0.001)
+    price = credits_at(0.001)
     assert price.price_of("post", "/v2/crawl")(Answer({"id": "j1"})) is None
     status = price.price_of("get", "/v2/crawl/j1")
     assert status(Answer({"status": "scraping", "creditsUsed": 3})) is None
@@ -144,7 +163,6 @@ def test_firecrawl_job_is_paid_once_when_it_is_complete() -> None:
 @pytest.mark.parametrize(
     ("path", "body", "most_usd"),
     [
-        ("/models", {}, 0.0),
         ("/images/generations", {"model": "gpt-image-1"}, CEILING_USD_PER_CALL),
         ("/chat/completions", {"model": "gpt-4o-mini"}, CEILING_USD_PER_CALL),
         ("/chat/completions", {"model": "gpt-4o-mini", "max_tokens": 1000, "n": 3}, 3000 * 0.6e-6),
@@ -153,30 +171,120 @@ def test_firecrawl_job_is_paid_once_when_it_is_complete() -> None:
 )
 def test_a_request_holds_the_most_that_it_can_cost(path: str, body: dict[str, Any], most_usd: float) -> None:
     prompt_usd = len(json.dumps(body)) * 0.15e-6
-    assert OPENAI.most_usd(path, body) == pytest.approx(most_usd, abs=1.01 * prompt_usd)
+    assert openai().most_usd(post(path, **body)) == pytest.approx(most_usd, abs=1.01 * prompt_usd)
 
 
 def test_counting_tokens_costs_nothing_and_a_message_does() -> None:
-    body = {
+    body: dict[str, Any] = {
         "model": "claude-haiku-4-5",
         "max_tokens": 1000,
         "messages": [{"role": "user", "content": "x" * 1000}],
     }
-    assert _Anthropic(LISTED).most_usd("/v1/messages/count_tokens", body) == 0
-    assert _Anthropic(LISTED).most_usd("/v1/messages", body) > 1000 * 5e-6 + 1000 * 1e-6
+    assert ANTHROPIC.is_free(post("/v1/messages/count_tokens", **body))
+    assert not ANTHROPIC.is_free(post("/v1/messages", **body))
+    assert ANTHROPIC.most_usd(post("/v1/messages", **body)) > 1000 * 5e-6 + 1000 * 1e-6
 
 
 @pytest.mark.parametrize(
-    ("method", "endpoint", "most_usd"),
+    ("method", "endpoint", "body", "most_usd"),
     [
-        ("post", "/v2/scrape", CEILING_CREDITS_PER_CALL * 0.001),
-        ("POST", "https://api.firecrawl.dev/v1/search", CEILING_CREDITS_PER_CALL * 0.001),
-        ("post", "/v2/crawl", 0.0),
-        ("get", "/v2/team/credit-usage", 0.0),
-        ("get", "/v2/crawl/j1", None),
+        ("post", "/v2/scrape", {}, CEILING_CREDITS_PER_CALL * 0.001),
+        ("POST", "https://api.firecrawl.dev/v1/search", {}, CEILING_CREDITS_PER_CALL * 0.001),
+        ("post", "/v2/crawl", {"url": "https://example.com/", "limit": 500}, 0.5),
+        ("post", "/v2/crawl", {"url": "u", "limit": 500, "scrapeOptions": {"proxy": "stealth"}}, 5.0),
+        ("post", "/v2/crawl", {"url": "https://example.com/"}, 1.0),
+        ("post", "/v2/crawl", {"limit": "many"}, 1.0),
+        ("post", "/v2/batch/scrape", {"urls": ["a", "b", "c"]}, 0.03),
+        ("post", "/v2/agent", {"prompt": "find", "maxCredits": 70}, 0.07),
+        ("post", "/v2/crawl/params-preview", {}, 0.0),
+        ("get", "/v2/team/credit-usage", None, 0.0),
+        ("get", "/v2/crawl/j1", None, 0.0),
+        ("delete", "/v2/crawl/j1", None, 0.0),
     ],
 )
 def test_a_firecrawl_request_holds_the_most_that_it_can_cost(
-    method: str, endpoint: str, most_usd: float | None
+    method: str, endpoint: str, body: object, most_usd: float
 ) -> None:
-    assert Credits(0.001).most_usd(method, endpoint) == most_usd
+    assert credits_at(0.001).most_usd(method, endpoint, body) == pytest.approx(most_usd)
+
+
+@pytest.mark.parametrize("path", ["/chat/completions", "/videos", "/images/generations", "/threads/t/runs"])
+def test_what_only_asks_is_free(path: str) -> None:
+    assert openai().is_free(get(path))
+    assert openai().price(get(path), {"object": "list", "data": []}) is None
+    assert not openai().is_free(post(path))
+
+
+USED = {"input_tokens": 1000, "output_tokens": 10}
+RUN_USED = {"prompt_tokens": 1000, "completion_tokens": 10}
+
+
+@pytest.mark.parametrize(
+    ("path", "usage"), [("/responses/compact", USED), ("/new/things", USED), ("/threads/t/runs", RUN_USED)]
+)
+def test_whatever_states_a_usage_is_paid(path: str, usage: dict[str, int]) -> None:
+    charge = openai().price(post(path), {"model": "gpt-4o-mini", "usage": usage})
+    assert charge is not None
+    assert (charge.source, charge.tokens[TokenType.INPUT]) == (PriceSource.TABLE, 1000)
+
+
+def test_what_states_none_and_is_not_known_to_be_paid_is_free() -> None:
+    assert openai().price(post("/files"), {"id": "f"}) is None
+    assert ANTHROPIC.price(post("/v1/new/things"), {"model": "claude-haiku-4-5", "usage": USED}) is not None
+
+
+@pytest.mark.parametrize(
+    ("path", "usage"), [("/responses/resp_1", USED), ("/threads/t/runs/run_1", RUN_USED)]
+)
+@pytest.mark.parametrize("status", ["completed", "failed", "cancelled", "incomplete"])
+def test_what_goes_on_behind_is_paid_once_when_it_has_ended(
+    path: str, usage: dict[str, int], status: str
+) -> None:
+    dialect = openai()
+    job = {"id": path.rpartition("/")[2], "model": "gpt-4o-mini"}
+    begun = post("/responses", model="gpt-4o-mini", background=True)
+    assert dialect.price(begun, {**job, "status": "queued", "output": []}) is None
+    assert dialect.price(get(path), {**job, "status": "in_progress", "usage": None}) is None
+    ended = {**job, "status": status, "usage": usage}
+    charge = dialect.price(get(path), ended)
+    assert charge is not None
+    assert charge.source is PriceSource.TABLE
+    assert dialect.price(get(path), ended) is None
+    assert dialect.price(post(f"{path}/cancel"), ended) is None
+
+
+def test_a_response_that_was_paid_for_costs_nothing_when_it_is_asked_for_again() -> None:
+    dialect = openai()
+    answer = {"id": "resp_1", "status": "completed", "model": "gpt-4o-mini", "usage": USED}
+    assert dialect.price(post("/responses"), answer) is not None
+    assert dialect.price(get("/responses/resp_1"), answer) is None
+    elsewhere = {**answer, "id": "resp_2", "background": False}
+    assert dialect.price(get("/responses/resp_2"), elsewhere) is None
+
+
+def test_all_clients_of_a_dependency_charge_a_job_once() -> None:
+    one, another = (Dependency("firecrawl", meter=Meter()) for _ in range(2))
+    assert charged_jobs(one).add("j1")
+    assert not charged_jobs(one).add("j1")
+    assert charged_jobs(another).add("j1")
+
+
+@pytest.mark.parametrize("status", ["completed", "failed", "cancelled"])
+def test_a_firecrawl_job_is_paid_however_it_ended(status: str) -> None:
+    price = credits_at(0.001).price_of("get", "/v2/batch/scrape/j1")
+    charge = price(Answer({"status": status, "creditsUsed": 480}))
+    assert charge is not None
+    assert charge.usd == pytest.approx(0.48)
+    assert price(Answer({"status": status, "creditsUsed": 480})) is None
+
+
+def test_a_firecrawl_job_that_failed_and_a_refusal_state_no_cost() -> None:
+    assert credits_at(0.001).price_of("get", "/v2/crawl/j1")(Answer({"status": "failed"})) is None
+    assert credits_at(0.001).price_of("post", "/v2/scrape")(Answer({"success": False, "error": "no"})) is None
+
+
+def test_what_the_caller_adds_to_a_body_counts_as_its_own() -> None:
+    options = SimpleNamespace(
+        method="POST", url="/chat/completions?beta=1", json_data={"model": "a"}, extra_json={"n": 2}
+    )
+    assert request_of(options) == Request("post", "/chat/completions", {"model": "a", "n": 2})
