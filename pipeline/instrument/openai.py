@@ -76,8 +76,9 @@ class _OpenAI:
         goes_on = request.body.get("background") is True or answer.get("status") in _UNDER_WAY
         if not stated and (flavor is None or goes_on):
             return None
-        if flavor in (None, Flavor.RESPONSES):
-            self._charged.add(str(answer.get("id")))  # it may be asked for again
+        name = answer.get("id")
+        if flavor in (None, Flavor.RESPONSES) and isinstance(name, str):
+            self._charged.add(name)  # it may be asked for again
         return self._price_of_usage(request, answer, flavor)
 
     def _price_of_job(self, request: Request, answer: Mapping[str, Any]) -> Charge | None:

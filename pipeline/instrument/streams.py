@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import copy
 import logging
+import os
 import time
 import weakref
 from collections.abc import AsyncIterator, Iterator
@@ -45,6 +46,7 @@ class StreamedCall:
         self._dependency = dependency
         self._call = call
         self._usage = usage
+        self._process = os.getpid()
         self._reading = False
         self._ended = False
         self._late = False
@@ -84,8 +86,8 @@ class StreamedCall:
         self._pause()
 
     def end(self, error: BaseException | None = None) -> None:
-        """Settle; a second time does nothing."""
-        if self._ended:
+        """Settle; a second time does nothing, nor does it in a fork: the parent has the call."""
+        if self._ended or os.getpid() != self._process:
             return
         self._ended = True
         self._resume()

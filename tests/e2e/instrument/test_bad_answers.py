@@ -283,6 +283,21 @@ async def test_a_stream_that_a_thread_leaves_half_read_is_settled_by_the_next_ca
     assert holds_nothing(limited)
 
 
+async def test_a_fork_settles_nothing_of_its_parents_streams(
+    provider: Provider, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    provider.events = [CHUNK]
+    limited = Limited()
+    async with openai_client(provider, limited) as client:
+        stream = await client.chat.completions.create(**HELLO, stream=True)
+        with monkeypatch.context() as forked:
+            forked.setattr("os.getpid", lambda: -1)
+            await stream.close()
+        assert judged(limited) == {}
+        await stream.close()
+    assert judged(limited) == {"success": 1}
+
+
 def test_threads_that_settle_what_was_lost_at_the_same_time_raise_nothing() -> None:
     dependency = Limited().dependency
     ended: list[int] = []

@@ -132,6 +132,13 @@ async def test_an_async_client_of_v1_alone_is_guarded_too(served: Served, server
     assert served.judged() == {"success": 3, "failure": 2, "rejected": 1}
 
 
+async def test_the_parts_of_an_instrumented_client_are_instrumented_already(served: Served) -> None:
+    client = instrument(Firecrawl(api_key="fc-test", api_url=served.url), served.dependency)
+    for part in (client, client.v1._client, client._v2_client):
+        with pytest.raises(ValueError, match="instrumented already"):
+            instrument(part, served.dependency)
+
+
 async def test_without_a_key_for_the_cloud_there_is_no_v1_to_guard(
     served: Served, monkeypatch: pytest.MonkeyPatch
 ) -> None:
