@@ -288,7 +288,7 @@ def test_the_upper_bound_takes_every_byte_for_a_token(model: str, bound: float) 
 
 
 def test_the_upper_bound_takes_a_cached_prompts_dearest_rate_and_the_users_own(tmp_path: Path) -> None:
-    asked = {"prompt_bytes": 1_000_000, "max_output_tokens": 0}
+    asked: dict[str, Any] = {"prompt_bytes": 1_000_000, "max_output_tokens": 0}
     sonnet = Prices().upper_bound_usd(provider="anthropic", model="claude-sonnet-4-5", **asked)
     assert sonnet >= 6.0  # written to a cache for an hour
     own = Prices(overrides(tmp_path, PRICES_FILE))
