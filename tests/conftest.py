@@ -18,6 +18,8 @@ RUN_APART = (
     HERE / "pipeline" / "layers" / "test_posting_hostile.py",
     HERE / "pipeline" / "providers",
     HERE / "pipeline" / "test_cli.py",
+    HERE / "pipeline" / "test_resuming.py",
+    HERE / "pipeline" / "test_runner.py",
     HERE / "sidecar" / "probes",
     HERE / "sidecar" / "test_config_hostile.py",
     HERE / "sidecar" / "test_one_registry.py",

@@ -33,6 +33,14 @@ def test_a_secret_in_any_place_of_a_good_file_is_in_no_error(path: Path, tmp_pat
         assert SECRET not in shown, line
 
 
+def test_a_file_of_more_values_than_anybody_writes_is_refused(tmp_path: Path) -> None:
+    file = tmp_path / "sidecar.yml"
+    file.write_text("listen: [" + "1," * 10_000 + "]")
+    with pytest.raises(ConfigError) as caught:
+        load({}, file)
+    assert caught.value.errors == (f"{file}:1:20004: more than 10000 values; shorten the file",)
+
+
 _NEVER_SECRET = frozenset(
     {"method", "accepted_status_codes", "kind", "spool", "query_type", "transport", "model", "server_name"}
 )
