@@ -142,7 +142,7 @@ async def test_to_look_makes_no_ledger(
             2,
             "LEDGER_MONGODB_URI",
         ),
-        ({"TOKEN_BUDGET_USD": "1", "LEDGER_MONGODB_URI": "there"}, 1, "can't be asked"),
+        ({"TOKEN_BUDGET_USD": "1", "LEDGER_MONGODB_URI": "there"}, 1, "the ledger at 127.0.0.1:"),
     ],
 )
 async def test_a_mistake_is_one_line_and_no_secret(
