@@ -18,6 +18,7 @@ RUN_APART = (
     HERE / "pipeline" / "layers" / "test_posting_hostile.py",
     HERE / "pipeline" / "providers",
     HERE / "pipeline" / "test_cli.py",
+    HERE / "pipeline" / "test_flat_rates.py",
     HERE / "pipeline" / "test_resuming.py",
     HERE / "pipeline" / "test_runner.py",
     HERE / "sidecar" / "probes",

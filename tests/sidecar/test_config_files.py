@@ -23,7 +23,7 @@ def test_a_good_file_loads(path: Path) -> None:
 
 
 @pytest.mark.parametrize("path", _files("bad-*.yml"))
-def test_a_bad_file_is_refused_in_exactly_these_words(path: Path) -> None:
+def test_a_bad_file_is_refused_in_exactly_these_words_and_without_a_secret(path: Path) -> None:
     lines = path.read_text().splitlines()
     expected = [
         line.removeprefix(_MARK).replace("{file}", str(path)) for line in lines if line.startswith(_MARK)
@@ -32,12 +32,6 @@ def test_a_bad_file_is_refused_in_exactly_these_words(path: Path) -> None:
         load({}, path)
     assert expected, "a bad file begins with the errors it must cause"
     assert sorted(caught.value.errors) == sorted(expected)
-
-
-@pytest.mark.parametrize("path", _files("bad-*.yml"))
-def test_no_error_about_a_bad_file_shows_a_secret(path: Path) -> None:
-    with pytest.raises(ConfigError) as caught:
-        load({}, path)
     assert "s3cr3t" not in str(caught.value).replace(str(path), "")
     assert "s3cr3t" not in repr(caught.value).replace(str(path), "")
 
