@@ -31,6 +31,9 @@ RUN_APART = (
 of many threads and of many thousand inputs."""
 
 
+# What the tests load stays: until all is loaded, the collector of garbage need not look for any.
+gc.disable()
+
 # No deadline: a busy machine is no defect.
 settings.register_profile("quick", max_examples=50, deadline=None)
 settings.load_profile("quick")
@@ -56,5 +59,5 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 def pytest_collection_finish() -> None:
     """What was imported stays: the collector need not walk through it again and again."""
-    gc.collect()
     gc.freeze()
+    gc.enable()
