@@ -24,6 +24,7 @@ import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
 from contextlib import AsyncExitStack, ExitStack, asynccontextmanager, contextmanager
 from pathlib import Path
+from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 from unittest.mock import patch
 
@@ -41,6 +42,7 @@ class Bare:
     """In the place of a dependency: the call, and nothing round it."""
 
     call_timeout_seconds = 60.0
+    breaker = SimpleNamespace(opened=False)
 
     def __init__(self, name: str) -> None:
         self.name = name
