@@ -14,7 +14,8 @@ from structlog.contextvars import bind_contextvars, bound_contextvars, unbind_co
 from pipeline.context import JobAccount, running_job, running_layer
 from pipeline.jobs.files import printable
 from pipeline.jobs.job import Job, JobError
-from pipeline.jobs.journal import JobTakenError, Journal
+from pipeline.jobs.journal import Journal
+from pipeline.jobs.journal_file import JobTakenError
 from pipeline.jobs.journals import Journals
 from pipeline.jobs.report import JobReport
 from pipeline.jobs.source import JobSource, SourceError

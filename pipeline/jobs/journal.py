@@ -6,17 +6,17 @@ Nothing is forced onto the disk: after a power cut, as opposed to a kill, the la
 
 from __future__ import annotations
 
-import contextlib
-import fcntl
 import json
 import logging
 import math
 import os
 from collections.abc import Mapping, Sequence
+from json.encoder import encode_basestring, encode_basestring_ascii
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, Self
+from typing import TYPE_CHECKING, Any, Self
 
 from pipeline.jobs.job import Job, JobError
+from pipeline.jobs.journal_file import JournalFile
 from pipeline.jobs.note import KeptResult, LayerNote
 from pipeline.metrics import DONE, RunOutcome
 
@@ -27,12 +27,6 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-MAX_JOURNAL_BYTES: Final = 64 * 1024 * 1024
-
-
-class JobTakenError(Exception):
-    """Another process is running this job."""
-
 
 class Journal:
     """One job's.
@@ -42,14 +36,15 @@ class Journal:
         spent_usd_by_layer: What has been spent and no report has told, in USD; written with every line.
     """
 
-    def __init__(self, descriptor: int | None, content: bytes, output: Path) -> None:
-        self._descriptor = descriptor
+    def __init__(self, file: JournalFile, content: bytes, output: Path) -> None:
+        """`content` is what the file holds; what is written below `output` is told by its place in there."""
+        self._file = file
         self._output = output
-        self._size = 0
-        self._begins: list[int] = []
-        """Where each line begins, in bytes."""
+        self._below_output = f"{output}{os.sep}"
         self.outcome: RunOutcome | None = None
         self.spent_usd_by_layer: Mapping[str, float] = {}
+        self._told_usd: Mapping[str, float] = {}
+        """What of it is written."""
         self._layers: dict[str, KeptResult] = {}
         self._answers: dict[str, str] = {}
         self._used_answers: dict[str, str] | None = None
@@ -57,7 +52,7 @@ class Journal:
         self._replay(content)
 
     @classmethod
-    def open(cls, path: Path, output: Path) -> Self:
+    def open(cls, path: str | Path, output: Path) -> Self:
         """Open or create the file, lock it, and drop what a crash has left unfinished at its end.
 
         Files below `output` are found again though that directory has another path.
@@ -66,26 +61,19 @@ class Journal:
             JobTakenError: another process has it open.
             OSError: it cannot be opened, locked or read.
         """
-        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
+        file, content = JournalFile.open(path)
         try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            size = os.fstat(descriptor).st_size
-            journal = cls(descriptor, os.pread(descriptor, min(size, MAX_JOURNAL_BYTES), 0), output)
-            if journal._size < size:
-                os.ftruncate(descriptor, journal._size)
-        except BlockingIOError:
-            os.close(descriptor)
-            raise JobTakenError from None
+            journal = cls(file, content, output)
+            file.cut()
         except BaseException:
-            os.close(descriptor)
+            file.close()
             raise
         return journal
 
     def close(self) -> None:
         """Let others have it."""
-        if self._descriptor is not None:
-            os.close(self._descriptor)
-            self._descriptor = None
+        self._note_unwritten(self._file.flush())
+        self._file.close()
 
     @property
     def is_done(self) -> bool:
@@ -94,15 +82,12 @@ class Journal:
 
     def clear(self) -> None:
         """As if the job had never run. Raises OSError: it cannot be cleared."""
-        if self._descriptor is not None:
-            os.ftruncate(self._descriptor, 0)
+        self._file.clear()
         self.outcome = None
-        self.spent_usd_by_layer = {}
+        self.spent_usd_by_layer = self._told_usd = {}
         self._layers.clear()
         self._answers.clear()
         self._used_answers = None
-        self._size = 0
-        self._begins.clear()
 
     def restore(self, job: Job, layers: Sequence[Layer], *, cv: str | None = None) -> None:
         """Give the job the results of the layers that are done, up to the first that has to run.
@@ -130,17 +115,26 @@ class Journal:
                 job.degrade(reason)
 
     def layer_done(self, layer: str, job: Job) -> None:
-        """Keep a layer's result with its note."""
+        """Keep a layer's result with its note.
+
+        It is written with the next line: who is killed before that makes the result again, of answers that
+        are written. Where the layer has spent what no line tells, it is written at once.
+        """
         note = job.notes[layer]
-        self._append(
-            {
-                "layer": layer,
-                "files": [self._kept_path(file) for file in note.files],
-                **note.as_json(),
-                "spent_usd": self.spent_usd_by_layer,
-                "result": job.results[layer],
-            }
+        self._file.defer(
+            _as_line(
+                {
+                    "layer": layer,
+                    "files": [self._kept_path(file) for file in note.files],
+                    **note.as_json(),
+                    "spent_usd": self.spent_usd_by_layer,
+                    "result": job.results[layer],
+                }
+            )
         )
+        if self.spent_usd_by_layer != self._told_usd:
+            self._told_usd = dict(self.spent_usd_by_layer)
+            self._note_unwritten(self._file.flush())
         self._keep(layer, KeptResult(None, note))
 
     def recall(self, question: str) -> str | None:
@@ -151,13 +145,13 @@ class Journal:
 
     def record(self, question: str, answer: str) -> None:
         self._answers[question] = answer
-        self._append({"answer": question, "text": answer, "spent_usd": self.spent_usd_by_layer})
+        self._append(_answer_line(question, answer, self.spent_usd_by_layer))
 
     def forget_answers(self) -> None:
         """Whoever comes next asks again."""
         if self._answers:
             self._answers.clear()
-            self._append({"forgotten": True})
+            self._append(_as_line({"forgotten": True}))
 
     def ended(self, outcome: RunOutcome) -> None:
         """The run is over, and what it has spent is about to be told.
@@ -168,11 +162,9 @@ class Journal:
         if self.is_done:
             self._used_answers = None
         line = _as_line({"ended": outcome.value})
-        dropped, reason = 0, self._write(line)
-        while reason is not None and self._begins:
-            self._size = self._begins.pop()
-            self._cut()
-            dropped, reason = dropped + 1, self._write(line)
+        dropped, reason = 0, self._file.append(line)
+        while reason is not None and self._file.drop_last():
+            dropped, reason = dropped + 1, self._file.append(line)
         if reason is not None:
             log.warning("journal.end_not_kept reason=%s; the next run tells this one's money again", reason)
         elif dropped:
@@ -180,33 +172,14 @@ class Journal:
                 "journal.cut lines=%d; what was in them is made and paid for again by the next run", dropped
             )
 
-    def _append(self, entry: Mapping[str, Any]) -> None:
-        reason = self._write(_as_line(entry))
+    def _append(self, line: bytes) -> None:
+        self._told_usd = dict(self.spent_usd_by_layer)
+        self._note_unwritten(self._file.append(line))
+
+    def _note_unwritten(self, reason: str | None) -> None:
         if reason is not None:
             # The job matters more than its journal: it goes on.
             log.warning("journal.not_kept reason=%s; a next run makes it and pays for it again", reason)
-
-    def _write(self, line: bytes) -> str | None:
-        """Put a line where the last one ends; returns why that cannot be."""
-        if self._descriptor is None:
-            return None
-        try:
-            written = os.write(self._descriptor, line)
-            if written < len(line):
-                # The rest says why it did not fit.
-                os.write(self._descriptor, line[written:])
-        except OSError as error:
-            self._cut()
-            return error.strerror
-        self._begins.append(self._size)
-        self._size += len(line)
-        return None
-
-    def _cut(self) -> None:
-        """Leave nothing behind the last whole line."""
-        if self._descriptor is not None:
-            with contextlib.suppress(OSError):
-                os.ftruncate(self._descriptor, self._size)
 
     def _result(self, kept: Mapping[str, KeptResult], layer: Layer, cv: str | None) -> BaseModel | None:
         """What the layer gave, where that may be used."""
@@ -238,7 +211,8 @@ class Journal:
         self._answers.clear()
 
     def _kept_path(self, file: Path) -> str:
-        return str(file.relative_to(self._output) if file.is_relative_to(self._output) else file)
+        # As text: `Path.relative_to` takes twenty times as long.
+        return str(file).removeprefix(self._below_output)
 
     def _replay(self, content: bytes) -> None:
         for line in content.splitlines(keepends=True):
@@ -247,10 +221,9 @@ class Journal:
                     return
                 self._replay_line(json.loads(line))
             except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
-                log.warning("journal.damaged; what follows byte %d is dropped", self._size)
+                log.warning("journal.damaged; what follows byte %d is dropped", self._file.size)
                 return
-            self._begins.append(self._size)
-            self._size += len(line)
+            self._file.found(line)
 
     def _replay_line(self, entry: dict[str, Any]) -> None:
         self.outcome = None
@@ -274,6 +247,16 @@ def _usd(value: object) -> float:
     if isinstance(value, (int, float)) and math.isfinite(value) and value >= 0:
         return value
     raise ValueError("it is no amount of money")
+
+
+def _answer_line(question: str, answer: str, spent_usd: Mapping[str, float]) -> bytes:
+    """Put together here, of one text and few numbers: an encoder takes five times as long."""
+    spent = ",".join([f"{encode_basestring(layer)}:{usd!r}" for layer, usd in spent_usd.items()])
+    head, tail = f'{{"answer":{encode_basestring(question)},"text":', f',"spent_usd":{{{spent}}}}}\n'
+    try:
+        return f"{head}{encode_basestring(answer)}{tail}".encode()
+    except UnicodeEncodeError:  # half a character
+        return f"{head}{encode_basestring_ascii(answer)}{tail}".encode()
 
 
 def _as_line(entry: Mapping[str, Any]) -> bytes:

@@ -9,7 +9,8 @@ import pytest
 from pydantic import BaseModel
 
 from pipeline.jobs import Job, JobError, Journals
-from pipeline.jobs.journal import JobTakenError, Journal
+from pipeline.jobs.journal import Journal
+from pipeline.jobs.journal_file import JobTakenError
 from pipeline.jobs.journals import DIRECTORY
 from pipeline.jobs.note import KeptResult, LayerNote
 from pipeline.layers import Layer, Workplace
@@ -101,6 +102,23 @@ def test_layer_that_ran_again_makes_the_later_ones_outdated(path: Path) -> None:
         done(journal, first, layer, Found(text=text))
     journal.close()
     assert reopened(path)[1].results == {"one": Found(text="3")}
+
+
+def test_result_is_written_with_what_comes_next_unless_its_layer_spent_what_no_line_tells(path: Path) -> None:
+    journal, first = opened(path), job()
+    spent = journal.spent_usd_by_layer = {"one": 0.25}
+    journal.record("question", "answer")
+    written = path.read_bytes()
+    done(journal, first, "one", Found(text="1"))
+    assert path.read_bytes() == written
+    spent["two"] = 0.5
+    done(journal, first, "two", Found(text="2"))
+    assert [json.loads(line).get("layer") for line in path.read_bytes().splitlines()] == [None, "one", "two"]
+    done(journal, first, "three", Found(text="3"))
+    journal.ended(RunOutcome.FAILED)
+    *_, last_layer, end = path.read_bytes().splitlines()
+    assert (json.loads(last_layer)["layer"], json.loads(end)) == ("three", {"ended": "failed"})
+    journal.close()
 
 
 async def test_answer_that_was_paid_for_is_not_asked_for_again(path: Path) -> None:
@@ -235,6 +253,7 @@ def test_full_disk_leaves_a_whole_journal_and_a_job_that_goes_on(
 ) -> None:
     journal, first = opened(path), job()
     done(journal, first, "one", Found(text="1"))
+    journal.record("question", "answer")
     whole, write = path.read_bytes(), os.write
 
     def full(descriptor: int, content: bytes) -> int:
@@ -245,9 +264,13 @@ def test_full_disk_leaves_a_whole_journal_and_a_job_that_goes_on(
     with monkeypatch.context() as patch:
         patch.setattr(os, "write", full)
         done(journal, first, "two", Found(text="2"))
+        journal.record("another question", "answer")
     assert path.read_bytes() == whole
     assert "No space left on device" in caplog.text
     journal.close()
+    journal, restored = reopened(path)
+    assert list(restored.results) == ["one", "two"]  # it was written once there was room again
+    assert journal.recall("another question") is None
 
 
 def test_without_a_directory_a_journal_keeps_nothing_but_its_answers() -> None:
@@ -354,8 +377,9 @@ def test_money_is_not_told_twice_where_the_disk_has_no_room_for_the_end(
     journal, first = opened(path), job()
     journal.spent_usd_by_layer = {"one": 0.25}
     done(journal, first, "one", Found(text="1"))
-    done(journal, first, "two", Found(text="2"))
+    journal.record("question", "answer")
     room, write = path.stat().st_size, os.write
+    done(journal, first, "two", Found(text="2"))
 
     def full(descriptor: int, content: bytes) -> int:
         if os.fstat(descriptor).st_size + len(content) > room:
@@ -366,7 +390,7 @@ def test_money_is_not_told_twice_where_the_disk_has_no_room_for_the_end(
         patch.setattr(os, "write", full)
         journal.ended(RunOutcome.SUCCEEDED)
     journal.close()
-    assert "journal.cut lines=1; what was in them is made and paid for again" in caplog.text
+    assert "journal.cut lines=2; what was in them is made and paid for again" in caplog.text
     journal, restored = reopened(path)
     assert (journal.outcome, journal.spent_usd_by_layer) == (RunOutcome.SUCCEEDED, {})
     assert list(restored.results) == ["one"]
