@@ -25,7 +25,7 @@ class Credits:
     """Credits to USD. A job's are stated with its status, again and again, and are charged once."""
 
     def __init__(self, usd_per_credit: float | None, charged: ChargedJobs) -> None:
-        self._usd_per_credit = usd_per_credit
+        self._prices = Prices(Overrides(firecrawl_usd_per_credit=usd_per_credit))
         self._charged = charged
 
     def price_of(self, method: str, endpoint: str) -> Callable[[Any], Charge | None]:
@@ -41,12 +41,12 @@ class Credits:
         if not method.lower().startswith("post") or job:
             return 0.0
         if kind in _JOBS and kind not in _PAID:
-            return self._usd(_most_credits(body if isinstance(body, Mapping) else {}), kind)
+            return self._usd(_most_credits(body if isinstance(body, (dict, Mapping)) else {}), kind)
         return self._usd(CEILING_CREDITS_PER_CALL, kind) if kind in _PAID else 0.0
 
     def _price(self, method: str, endpoint: str, answer: Mapping[str, Any]) -> Charge | None:
         kind, job = _kind_and_job(endpoint)
-        stated = _credits_stated(answer)
+        stated = credits_stated(answer)
         if method == "get":
             has_ended = kind in _JOBS and bool(job) and answer.get("status") in _ENDED
             # Of one that failed nobody knows that it cost anything, unless it is stated.
@@ -59,18 +59,10 @@ class Credits:
             )
             if not is_answer or (stated is None and (kind not in _PAID or job)):
                 return None
-        return price_credits(answer, kind=kind, usd_per_credit=self._usd_per_credit)
+        return self._prices.of_credits(stated, operation=kind)
 
     def _usd(self, credits_used: float, kind: str) -> float:
-        return _prices(self._usd_per_credit).of_credits(credits_used, operation=kind).usd
-
-
-def price_credits(answer: Mapping[str, Any], *, kind: str, usd_per_credit: float | None = None) -> Charge:
-    """What a paid answer cost, by the credits that it states; without them, by the ceiling.
-
-    `kind` stands where other charges have a model's name.
-    """
-    return _prices(usd_per_credit).of_credits(_credits_stated(answer), operation=kind)
+        return self._prices.of_credits(credits_used, operation=kind).usd
 
 
 def _kind_and_job(endpoint: str) -> tuple[str, str]:
@@ -96,18 +88,15 @@ def _is_count(value: object) -> TypeGuard[int]:
     return isinstance(value, int) and not isinstance(value, bool) and value >= 0
 
 
-def _prices(usd_per_credit: float | None) -> Prices:
-    return Prices(Overrides(firecrawl_usd_per_credit=usd_per_credit))
-
-
-def _credits_stated(answer: Mapping[str, Any]) -> float | None:
+def credits_stated(answer: Mapping[str, Any]) -> float | None:
+    """How many credits an answer says it cost; None where it says nothing that can be."""
     data = answer.get("data")
     for holder in (
         answer,
         answer.get("metadata"),
-        data.get("metadata") if isinstance(data, Mapping) else None,
+        data.get("metadata") if isinstance(data, (dict, Mapping)) else None,
     ):
-        used = holder.get("creditsUsed") if isinstance(holder, Mapping) else None
+        used = holder.get("creditsUsed") if isinstance(holder, (dict, Mapping)) else None
         if isinstance(used, int | float) and not isinstance(used, bool) and 0 <= used < 1e9:
             return float(used)
     return None
@@ -115,7 +104,7 @@ def _credits_stated(answer: Mapping[str, Any]) -> float | None:
 
 def _parsed(answer: Any) -> Mapping[str, Any]:  # noqa: ANN401
     """The JSON object of a response, of what the SDK made of one, or the object itself."""
-    if isinstance(answer, Mapping):
+    if isinstance(answer, (dict, Mapping)):
         return answer
     if hasattr(answer, "model_dump"):
         return as_mapping(answer)
@@ -123,4 +112,4 @@ def _parsed(answer: Any) -> Mapping[str, Any]:  # noqa: ANN401
         parsed = answer.json()
     except ValueError:
         return {}
-    return cast("Mapping[str, Any]", parsed) if isinstance(parsed, Mapping) else {}
+    return cast("Mapping[str, Any]", parsed) if isinstance(parsed, (dict, Mapping)) else {}

@@ -29,8 +29,9 @@ class Charge:
     def __post_init__(self) -> None:
         if not isinstance(self.model, str) or not isinstance(self.source, PriceSource):
             raise ValueError(f"a charge by {self.source!r} of {self.model!r}; give a PriceSource and a name")  # noqa: TRY004
-        if not all(isinstance(kind, TokenType) for kind in self.tokens):
-            raise ValueError("a charge of tokens that are of no TokenType")
+        for kind in self.tokens:
+            if not isinstance(kind, TokenType):
+                raise ValueError("a charge of tokens that are of no TokenType")  # noqa: TRY004
         for amount in (self.usd, *self.tokens.values()):
             if not 0 <= amount < math.inf:
                 raise ValueError(f"a charge of {amount} is none; give what was spent, 0 or more")

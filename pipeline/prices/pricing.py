@@ -11,7 +11,7 @@ from pipeline.metrics import PriceSource, TokenType
 from pipeline.prices.charge import Charge
 from pipeline.prices.overrides import ModelRates, Overrides
 from pipeline.prices.table import MAX_CALL_USD, Rates, context_window, table_price, table_rates
-from pipeline.prices.usage import Flavor, Usage, as_mapping, count_tokens, usage_of
+from pipeline.prices.usage import Flavor, Usage, count_tokens, inside, priced_part, usage_of
 
 CEILING_USD_PER_CALL: Final = 0.25
 """Charged at least for an LLM call that no source can price: what a long answer of a dear model may cost."""
@@ -39,7 +39,7 @@ class Prices:
         OpenRouter reports `usage.cost` in USD, which is believed first; where it passes a key of the user's
         own on to the model's host, what that charges is added.
         """
-        mapping = as_mapping(answer)
+        mapping = priced_part(answer)
         stated = usage_of(mapping)
         usage = count_tokens(stated, flavor)
         answered_by = _text(mapping.get("model")) or model
@@ -122,8 +122,7 @@ def _dearest(own: ModelRates) -> Rates:
 
 def _reported_price(usage: Mapping[str, Any]) -> float | None:
     cost = _amount(usage.get("cost"))
-    details = usage.get("cost_details")
-    upstream = _amount(details.get("upstream_inference_cost")) if isinstance(details, Mapping) else None
+    upstream = _amount(inside(usage, "cost_details").get("upstream_inference_cost"))
     if cost is None or upstream is None or not (cost == 0 or usage.get("is_byok") is True):
         return cost
     return _amount(cost + upstream)

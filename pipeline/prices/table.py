@@ -40,11 +40,14 @@ def table_price(
 ) -> float | None:
     """What the answer cost by the table; None where it doesn't say. Never raises."""
     try:
-        entry = _find(provider, model)
-        if entry is None:
-            return None
         flat = _flat_rates(provider, model, flavor)
-        usd = _price(*entry, answer, usage, flavor) if flat is None else flat.price(usage)
+        if flat is not None:
+            usd = flat.price(usage)
+        else:
+            entry = _find(provider, model)
+            if entry is None:
+                return None
+            usd = _price(*entry, answer, usage, flavor)
     except ImportError:
         return None
     except Exception as error:  # noqa: BLE001  (a strange answer must never reach the caller's call)
@@ -144,7 +147,7 @@ def _as_counted(usage: Usage) -> Any:  # noqa: ANN401
 def _context(answer: Mapping[str, Any]) -> dict[str, str]:
     """What a request can pay more or less for: OpenAI's and Anthropic's word for it."""
     usage = answer.get("usage")
-    speed = usage.get("speed") if isinstance(usage, Mapping) else None
+    speed = usage.get("speed") if isinstance(usage, (dict, Mapping)) else None
     stated = {"service_tier": answer.get("service_tier"), "speed": speed}
     return {key: value for key, value in stated.items() if isinstance(value, str)}
 

@@ -16,8 +16,8 @@ from firecrawl.v2.types import Document
 from pipeline.dependency import Dependency
 from pipeline.failures import is_replaceable
 from pipeline.fallbacks import Answer, Fallback
-from pipeline.instrument.credits import price_credits
-from pipeline.prices import CEILING_USD_PER_CREDIT, Prices
+from pipeline.instrument.credits import credits_stated
+from pipeline.prices import Prices
 from pipeline.providers.bounded import bound_answers
 from pipeline.providers.error import ProviderError
 from pipeline.providers.guarded import answered
@@ -72,7 +72,7 @@ class FireCrawl:
 
     def __init__(self, access: ServiceAccess, dependency: Dependency, prices: Prices) -> None:
         self.dependency = dependency
-        self._usd_per_credit = prices.overrides.firecrawl_usd_per_credit
+        self._prices = prices
         self._client = AsyncFirecrawlClient(
             access.api_key,
             access.base_url,
@@ -135,13 +135,12 @@ class FireCrawl:
             self.dependency,
             lambda: self.dependency.call(
                 lambda: _answered_with_body(send),
-                price=lambda priced: price_credits(
-                    priced.body, kind=operation, usd_per_credit=self._usd_per_credit
+                price=lambda priced: self._prices.of_credits(
+                    credits_stated(priced.body), operation=operation
                 ),
                 fallback=fallback,
                 operation=operation,
-                max_usd=credits_at_most
-                * (CEILING_USD_PER_CREDIT if self._usd_per_credit is None else self._usd_per_credit),
+                max_usd=self._prices.of_credits(credits_at_most, operation=operation).usd,
             ),
         )
         if isinstance(answer.value, _Priced):

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from pydantic import BaseModel
 
 from pipeline.metrics import PriceSource, TokenType
 from pipeline.prices import (
@@ -100,13 +101,46 @@ class Sdk:
         return self._dump()
 
 
+class Details(BaseModel, extra="allow"):
+    pass
+
+
+class Usage(BaseModel, extra="allow"):
+    prompt_tokens_details: Details | None = None
+    input_tokens_details: Details | None = None
+
+
+class SdksAnswer(BaseModel, extra="allow"):
+    model: str
+    usage: Usage | None = None
+
+
+@pytest.mark.parametrize(
+    ("answer", "provider", "flavor"),
+    [
+        (CHAT_COMPLETION, "openai", Flavor.CHAT),
+        (CHAT_COMPLETION | {"service_tier": "priority"}, "openai", Flavor.CHAT),
+        (OPENROUTER, "openrouter", Flavor.CHAT),
+        (RESPONSE, "openai", Flavor.RESPONSES),
+        (MESSAGE, "anthropic", Flavor.ANTHROPIC),
+    ],
+)
+def test_an_sdks_model_is_read_as_far_as_its_price_goes_and_never_dumped(
+    answer: dict[str, Any], provider: str, flavor: Flavor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made = SdksAnswer.model_validate(answer)
+    monkeypatch.setattr(BaseModel, "model_dump", explode)
+    charge = price_answer(made, provider=provider, model="m", flavor=flavor)
+    assert charge == price_answer(answer, provider=provider, model="m", flavor=flavor)
+
+
 def test_an_sdks_object_is_priced_as_its_json() -> None:
     assert price_chat_completion(Sdk(lambda: CHAT_COMPLETION), provider="openai", model="m") == price(
         CHAT_COMPLETION
     )
 
 
-def explode() -> object:
+def explode(*_: object, **__: object) -> object:
     raise RuntimeError
 
 

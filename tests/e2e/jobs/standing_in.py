@@ -19,8 +19,8 @@ from aiohttp.typedefs import Handler, Middleware
 from pipeline.demo.calls import CALLS, UNANSWERED, Charge
 from pipeline.demo.faults import FAULTS, Fault, Mode
 from pipeline.demo.stand_ins import create_app
-from pipeline.instrument.credits import price_credits
-from pipeline.prices import Flavor, price_answer
+from pipeline.instrument.credits import credits_stated
+from pipeline.prices import Flavor, Prices, price_answer
 from sidecar.demo.demo import API_KEYS, STAND_INS
 from sidecar.spool.reader import SpoolReader
 from tests.e2e.servers.process import REPOSITORY
@@ -136,7 +136,7 @@ def _price_usd(provider: str, endpoint: str, response: web.StreamResponse) -> fl
     assert isinstance(response.body, bytes)
     answer = json.loads(response.body)
     if provider == "firecrawl":
-        return price_credits(answer, kind=endpoint.rpartition("/")[2]).usd
+        return Prices().of_credits(credits_stated(answer), operation=endpoint.rpartition("/")[2]).usd
     flavor = Flavor.ANTHROPIC if provider == "anthropic" else Flavor.CHAT
     return price_answer(answer, provider=provider, model=answer["model"], flavor=flavor).usd
 
