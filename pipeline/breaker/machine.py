@@ -210,10 +210,23 @@ class Machine(circuitbreaker.CircuitBreaker):  # type: ignore[misc]
         return (
             self._failure_count == 0
             and self._last_failure is None
-            and self._window is None
             and permit.epoch == self._closed_epoch
-            and permit.claim()
+            and (permit.claim() if self._window is None else self._settle_good(permit))
         )
+
+    def _settle_good(self, permit: Permit) -> bool:
+        """As `settle_untold` where there is a window: all that is in there has been good, and so is this."""
+        now = self.clock()
+        if self._disabled or now - permit.started >= self._slow_call_seconds:
+            return False
+        with self._lock:
+            window = self._window
+            if window is None or window.failed or window.slow or permit.epoch != self._closed_epoch:
+                return False
+            if not permit.claim():
+                return False
+            window.record(now, failed=False, slow=False)
+        return True
 
     def settle_raised(self, permit: Permit, error: BaseException) -> None:
         """Settle by the exception with which the call ended."""
