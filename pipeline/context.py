@@ -37,21 +37,26 @@ current_account = _account.get
 """The account of the job that is running; None outside any: there is nobody to charge."""
 
 
-@contextmanager
-def running_layer(name: str) -> Iterator[None]:
-    """Everything inside counts for this layer, tasks started inside included.
+class running_layer:  # noqa: N801
+    """`with running_layer(name)`: everything inside counts for this layer, tasks started inside included.
 
     Raises:
         ValueError: a name that is no label, such as a URL. What matches is a layer for good: give names
             of code, none with an id in it.
     """
-    if not LAYER_NAME.fullmatch(name):
-        raise ValueError(f"layer name {name!r} must match {LAYER_NAME.pattern}")
-    token = _layer.set(name)
-    try:
-        yield
-    finally:
-        _layer.reset(token)
+
+    __slots__ = ("_name", "_token")
+
+    def __init__(self, name: str) -> None:
+        if not LAYER_NAME.fullmatch(name):
+            raise ValueError(f"layer name {name!r} must match {LAYER_NAME.pattern}")
+        self._name = name
+
+    def __enter__(self) -> None:
+        self._token = _layer.set(self._name)
+
+    def __exit__(self, *_: object) -> None:
+        _layer.reset(self._token)
 
 
 @contextmanager

@@ -9,6 +9,9 @@ import sys
 from enum import StrEnum
 from typing import TYPE_CHECKING, Final, TextIO
 
+from pipeline.context import current_layer
+from pipeline.metrics import NO_LAYER
+
 if TYPE_CHECKING:
     from structlog.typing import EventDict, Processor, ProcessorReturnValue
 
@@ -56,6 +59,13 @@ def _filter_by_level(_logger: object, name: str, event: EventDict) -> EventDict:
     return event
 
 
+def _add_layer(_logger: object, _name: str, event: EventDict) -> EventDict:
+    layer = current_layer()
+    if layer != NO_LAYER:
+        event.setdefault("layer", layer)
+    return event
+
+
 def configure_logging(log_format: LogFormat = LogFormat.TEXT) -> None:
     """Our events from info on; libraries speak from warnings on, with nobody's request in them."""
     import structlog
@@ -68,6 +78,7 @@ def configure_logging(log_format: LogFormat = LogFormat.TEXT) -> None:
     )
     before: list[Processor] = [
         structlog.contextvars.merge_contextvars,
+        _add_layer,
         structlog.processors.add_log_level,
         time_stamper,
     ]

@@ -2,11 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-
 from pipeline import metrics
-from pipeline.jobs.job import Job
 from pipeline.meter import Meter
 from pipeline.metrics import RunOutcome
 from pipeline.series import Counter, Gauge, Histogram
@@ -37,24 +33,8 @@ class LayerRunSeries:
         self.in_progress: Gauge = meter.gauge(metrics.PIPELINE_LAYER_JOBS_IN_PROGRESS, layer)
         self.wasted: Counter = meter.counter(metrics.PIPELINE_WASTED_COST, layer)
 
-    @contextmanager
-    def counting(self, clock: Callable[[], float], job: Job) -> Iterator[None]:
-        """Count one run of the layer, however it ends."""
-        outcome = RunOutcome.SUCCEEDED
-        degradations = len(job.degradations)
-        started = clock()
-        self.in_progress.inc()
-        try:
-            yield
-            if len(job.degradations) > degradations:
-                outcome = RunOutcome.DEGRADED
-        except Exception:
-            outcome = RunOutcome.FAILED
-            raise
-        except BaseException:
-            outcome = RunOutcome.CANCELLED
-            raise
-        finally:
-            self.in_progress.dec()
-            self.outcomes[outcome].inc()
-            self.duration.observe(clock() - started)
+    def ended(self, outcome: RunOutcome, duration_seconds: float) -> None:
+        """Count one run of the layer that was in progress."""
+        self.in_progress.dec()
+        self.outcomes[outcome].inc()
+        self.duration.observe(duration_seconds)

@@ -9,7 +9,8 @@ from contextlib import AbstractAsyncContextManager, nullcontext
 from typing import Protocol
 
 import structlog
-from structlog.contextvars import bind_contextvars, bound_contextvars, unbind_contextvars
+from structlog.contextvars import bound_contextvars
+from structlog.typing import FilteringBoundLogger
 
 from pipeline.context import JobAccount, running_job, running_layer
 from pipeline.jobs.files import printable
@@ -26,7 +27,7 @@ from pipeline.providers import ProviderError
 from pipeline.rejections import RejectedError
 from pipeline.run_series import JobSeries, LayerRunSeries
 
-log = structlog.get_logger(__name__)
+log: FilteringBoundLogger = structlog.get_logger(__name__)
 
 EXPECTED_ERRORS = (JobError, ProviderError, RejectedError)
 """What ends a job without being a mistake of ours; the message is fit for a log line."""
@@ -74,6 +75,7 @@ class Runner:
         self._reserve = reserve
         self._clock = clock
         self._wall_clock = wall_clock
+        self._log = log.bind()  # once: each event would do it anew
         self._series = JobSeries(meter)
         self._layer_series = {layer.name: LayerRunSeries(meter, layer.name) for layer in self._layers}
         dependencies = workplace.providers.dependencies
@@ -150,7 +152,7 @@ class Runner:
         reason: str | None = None
         outcome = RunOutcome.SUCCEEDED
         started = self._clock()
-        log.info("job.started", job=job.id, source=_name(job.source))
+        self._log.info("job.started", job=job.id, source=_name(job.source))
         self._series.in_progress.inc()
         with running_job(JobAccount(journal.spent_usd_by_layer)) as account:
             journal.spent_usd_by_layer = account.spent_usd_by_layer
@@ -176,7 +178,6 @@ class Runner:
                 outcome, reason = RunOutcome.CANCELLED, "cancelled"
                 raise
             finally:
-                unbind_contextvars("layer")
                 report = JobReport(
                     id=job.id,
                     source=job.source,
@@ -193,25 +194,38 @@ class Runner:
                 journal.ended(outcome)
                 self._series.in_progress.dec()
                 self._count(report, outcome, account)
-                _log_end(report)
+                _log_end(self._log, report)
                 await _tell(job, report, source, watch)
 
     async def _run_layer(self, layer: Layer, job: Job, journal: Journal) -> None:
         series = self._layer_series[layer.name]
         files, degradations = len(job.files), len(job.degradations)
-        bind_contextvars(layer=layer.name)
-        with running_layer(layer.name), series.counting(self._clock, job):
-            job.results[layer.name] = await layer.run(job, self._workplace)
-            job.notes[layer.name] = job.note(
+        outcome = RunOutcome.SUCCEEDED
+        started = self._clock()
+        series.in_progress.inc()
+        try:
+            with running_layer(layer.name):
+                job.results[layer.name] = await layer.run(job, self._workplace)
+            note = job.notes[layer.name] = job.note(
                 files=files, degradations=degradations, cv=self._cv if layer.reads_cv else None
             )
             journal.layer_done(layer.name, job)
+            if note.degradations:
+                outcome = RunOutcome.DEGRADED
+        except Exception:
+            outcome = RunOutcome.FAILED
+            raise
+        except BaseException:
+            outcome = RunOutcome.CANCELLED
+            raise
+        finally:
+            series.ended(outcome, self._clock() - started)
         self._series.last_progress.set(self._wall_clock())
 
     async def _refuse(self, job: Job, reason: str, source: JobSource, watch: Watch) -> None:
         report = JobReport(id=job.id, source=job.source, outcome=RunOutcome.FAILED, reason=reason)
         self._count(report, RunOutcome.FAILED, JobAccount())
-        _log_end(report)
+        _log_end(self._log, report)
         await _tell(job, report, source, watch)
 
     def _count(self, report: JobReport, outcome: RunOutcome, account: JobAccount) -> None:
@@ -245,7 +259,7 @@ def _name(source: str) -> str:
     return printable(source.rpartition("/")[2] or source)
 
 
-def _log_end(report: JobReport) -> None:
+def _log_end(log: FilteringBoundLogger, report: JobReport) -> None:
     fields = {
         "job": report.id,
         "source": _name(report.source),
