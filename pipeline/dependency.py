@@ -115,9 +115,7 @@ class Dependency(Guard):
         """
         if fallback is not None:
             return self._call_or_stand_in(function, price, fallback, ask)
-        if self.retries is not None:
-            return self.retries.call(lambda: self._call_once(function, price, ask), dependency=self.name)
-        return self._call_once(function, price, ask)
+        return self._call_or_retry(function, price, ask)
 
     @overload
     def call_sync(
@@ -243,6 +241,16 @@ class Dependency(Guard):
         self.settle(call, None)
         return answer
 
+    def _call_or_retry(
+        self,
+        function: Callable[[], Awaitable[T]],
+        price: Callable[[T], Charge | None] | None,
+        ask: Ask,
+    ) -> Coroutine[Any, Any, T]:
+        if self.retries is None:
+            return self._call_once(function, price, ask)
+        return self.retries.call(lambda: self._call_once(function, price, ask), dependency=self.name)
+
     async def _call_or_stand_in(
         self,
         function: Callable[[], Awaitable[T]],
@@ -251,7 +259,7 @@ class Dependency(Guard):
         ask: Ask,
     ) -> Answer[T | F]:
         try:
-            answer = await self.call(function, price=price, **ask)
+            answer = await self._call_or_retry(function, price, ask)
         except Exception as error:  # noqa: BLE001  (it is raised again where no fallback stands in)
             return self._stand_in(fallback, error)
         learn_safely(fallback, answer)

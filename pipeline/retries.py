@@ -60,14 +60,14 @@ class Retries:
             ModuleNotFoundError: stamina is missing; the message says how to install it.
             Exception: the last attempt's.
         """
-        stamina, hook = _stamina(), self._hook()
-        # Entered only after a failure: it costs seven times what a guarded call does.
+        stamina, began = _stamina(), self.clock()
+        # Set up only after a failure: it costs seven times what a guarded call does.
         try:
             return await attempt()
         except Exception as error:  # noqa: BLE001  (it is raised again, where the hook sees it)
             failed: Exception | None = error
         _retried.set(dependency)
-        async for turn in stamina.retry_context(hook, **self._options()):
+        async for turn in stamina.retry_context(self._hook(began), **self._options()):
             with turn:
                 if failed is not None:
                     first, failed = failed, None
@@ -77,13 +77,13 @@ class Retries:
 
     def call_sync(self, attempt: Callable[[], T], *, dependency: str = "") -> T:
         """As `call`, in a thread."""
-        stamina, hook = _stamina(), self._hook()
+        stamina, began = _stamina(), self.clock()
         try:
             return attempt()
         except Exception as error:  # noqa: BLE001  (as in `call`)
             failed: Exception | None = error
         _retried.set(dependency)
-        for turn in stamina.retry_context(hook, **self._options()):
+        for turn in stamina.retry_context(self._hook(began), **self._options()):
             with turn:
                 if failed is not None:
                     first, failed = failed, None
@@ -100,9 +100,9 @@ class Retries:
             "wait_jitter": self.jitter_seconds,
         }
 
-    def _hook(self) -> Callable[[Exception], bool | float]:
-        """Decides after each failure: no, yes, or yes after so many seconds."""
-        last_start = self.clock() + self.max_total_seconds
+    def _hook(self, began: float) -> Callable[[Exception], bool | float]:
+        """Decides after each failure of what `began` then: no, yes, or yes after so many seconds."""
+        last_start = began + self.max_total_seconds
         failures = 0
 
         def decide(error: Exception) -> bool | float:
