@@ -16,7 +16,7 @@ from pipeline.metrics import (
     TokenType,
 )
 from pipeline.prices import Charge
-from pipeline.series import CallSeries, Counter
+from pipeline.series import CallSeries, Value
 
 _MAX_MODEL_NAME_CHARS: Final = 100
 _SUCCESS: Final = BreakerOutcome.SUCCESS
@@ -46,24 +46,27 @@ class LayerSeries:
             for kind in FallbackKind
         }
 
-    def count_charge(self, charge: Charge, model: str) -> None:
-        """`model` is the charge's, as a label."""
+    def of_charge(self, charge: Charge, model: str) -> list[tuple[Value, float]]:
+        """What a charge adds to which totals. `model` is the charge's, as a label."""
         series = self._by_model.get(model)
         if series is None:
             series = self._by_model[model] = _ModelSeries(self._meter, self._layer, self.dependency, model)
-        series.cost.inc(charge.usd)
+        added = [(series.cost, charge.usd)]
         for token_type, count in charge.tokens.items():
             if count:
-                series.tokens[token_type].inc(count)
+                added.append((series.tokens[token_type], count))
+        return added
 
 
 class _ModelSeries:
     __slots__ = ("cost", "tokens")
 
     def __init__(self, meter: Meter, layer: str, dependency: str, model: str) -> None:
-        self.cost = meter.counter(metrics.PIPELINE_COST, layer, dependency, model)
+        self.cost = meter.counter(metrics.PIPELINE_COST, layer, dependency, model).total
         self.tokens = {
-            token_type: meter.counter(metrics.PIPELINE_TOKENS, layer, dependency, model, token_type.value)
+            token_type: meter.counter(
+                metrics.PIPELINE_TOKENS, layer, dependency, model, token_type.value
+            ).total
             for token_type in TokenType
         }
 
@@ -74,26 +77,28 @@ class PriceSeries:
     def __init__(self, meter: Meter, dependency: str) -> None:
         self._meter = meter
         self._dependency = dependency
-        self._sources: dict[PriceSource, Counter] = {}
-        self._compared: tuple[Counter, ...] = ()
+        self._sources: dict[PriceSource, Value] = {}
+        self._compared: tuple[Value, ...] = ()
 
     def declare(self) -> None:
         for source in PriceSource:
             self._sources[source] = self._meter.counter(
                 metrics.PIPELINE_PRICED_CALLS, self._dependency, source.value
-            )
+            ).total
         self._compared = tuple(
-            self._meter.counter(definition, self._dependency)
+            self._meter.counter(definition, self._dependency).total
             for definition in (metrics.PIPELINE_COMPARED_REPORTED, metrics.PIPELINE_COMPARED_TABLE)
         )
 
-    def count(self, charge: Charge) -> None:
+    def of_charge(self, charge: Charge) -> list[tuple[Value, float]]:
+        """As that of `LayerSeries`."""
         if not self._sources:
             self.declare()
-        self._sources[charge.source].inc()
+        added = [(self._sources[charge.source], 1.0)]
         if charge.source is PriceSource.REPORTED and charge.table_usd is not None:
-            for counter, usd in zip(self._compared, (charge.usd, charge.table_usd), strict=True):
-                counter.inc(usd)
+            reported, table = self._compared
+            added += ((reported, charge.usd), (table, charge.table_usd))
+        return added
 
 
 class ModelNames:
@@ -121,7 +126,7 @@ class BreakerSeries:
         }
         self._succeeded = self._outcomes[_SUCCESS]
         # Of those whose call is counted at the same moment; see `CallSeries.count`.
-        _, self.successes = self._succeeded.parts
+        self.successes = self._succeeded.total
         self._states = {
             state: meter.gauge(metrics.CIRCUIT_BREAKER_STATE, dependency, state.value)
             for state in BreakerState

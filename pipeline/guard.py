@@ -243,8 +243,8 @@ class Guard:
             call.charge = Charge(CEILING_USD_PER_CALL, PriceSource.CEILING, metrics.OTHER_MODEL)
 
     def _count_charge(self, call: Call, charge: Charge) -> None:
-        call.series.count_charge(charge, self._models.label(charge.model))
-        self._prices.count(charge)
+        added = call.series.of_charge(charge, self._models.label(charge.model))
+        self._meter.add_together(added + self._prices.of_charge(charge))
         account = current_account() if call.account is None else call.account
         if account is not None:
             account.spent_usd_by_layer[call.layer] += charge.usd

@@ -92,6 +92,15 @@ class Meter(Collector):
         self._mirror.tell()
         return found
 
+    def add_together(self, amounts: Iterable[tuple[Value, float]]) -> None:
+        """Add to totals of this meter's counters, all at once; no amount may be negative."""
+        with self._lock:
+            for total, amount in amounts:
+                # As `Value.add`.
+                total.amount = added = total.amount + amount
+                if total.file is not None:
+                    total.file.values[total.index] = added
+
     def collect(self) -> Iterable[Metric]:
         """This worker's families, as they are now."""
         with self._lock:

@@ -35,25 +35,21 @@ class Value:
 
 
 class Counter:
-    """One series of a counter."""
+    """One series of a counter; `total` is for those who count several together."""
 
-    __slots__ = ("_lock", "_total")
+    __slots__ = ("_lock", "total")
 
     def __init__(self, lock: threading.RLock, total: Value) -> None:
         self._lock = lock
-        self._total = total
+        self.total = total
 
     @property
     def value(self) -> float:
-        return self._total.amount
-
-    @property
-    def parts(self) -> tuple[threading.RLock, Value]:
-        return self._lock, self._total
+        return self.total.amount
 
     def tick(self) -> None:
         """Add 1."""
-        total = self._total
+        total = self.total
         with self._lock:
             total.amount = amount = total.amount + 1.0
             if total.file is not None:
@@ -68,7 +64,7 @@ class Counter:
         if not amount >= 0:
             raise ValueError(f"a counter only goes up, not by {amount}")
         with self._lock:
-            self._total.add(amount)
+            self.total.add(amount)
 
 
 class Gauge:
@@ -164,8 +160,8 @@ class CallSeries:
 
     def __init__(self, outcome: Counter, duration: Histogram) -> None:
         """Both are of one meter."""
-        self._lock, self._total = outcome.parts
-        _, self._upper_bounds, self._buckets, self._sum = duration.parts
+        self._total = outcome.total
+        self._lock, self._upper_bounds, self._buckets, self._sum = duration.parts
 
     def count(self, duration_seconds: float, also: Value | None = None) -> None:
         """Count one call; `also`, the total of another counter of the same meter, goes up by 1 with it."""

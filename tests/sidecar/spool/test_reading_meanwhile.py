@@ -45,7 +45,7 @@ def test_a_worker_that_is_killed_while_it_counts_leaves_that_one_call_counted_in
     series.count(1.0)
     lives = iter(range(stores))
     *_, total = seconds.parts
-    files: list[Any] = [calls.parts[1].file, total.file]
+    files: list[Any] = [calls.total.file, total.file]
     whole = [file.values for file in files]
     for file in files:
         file.values = Mortal(file.values, lives)
