@@ -16,6 +16,9 @@ if TYPE_CHECKING:
     from genai_prices.types import ModelInfo, Provider
 
 _TOKENS_PER_RATE: Final = 1_000_000
+_UNITS_PER_USD: Final = 10**12
+"""Whole numbers are added up exactly and fast; what a rate has beyond so many digits has no whole number."""
+
 _KINDS: Final[Mapping[str, str]] = {
     "input_mtok": "input_tokens",
     "cache_read_mtok": "cache_read_tokens",
@@ -26,23 +29,26 @@ _KINDS: Final[Mapping[str, str]] = {
 
 
 class FlatRates(NamedTuple):
-    """What a million tokens of each kind cost, in USD. Cached tokens without a rate cost what others do."""
+    """What a million tokens of each kind cost, in 10⁻¹² USD.
 
-    input_usd: Decimal
-    cache_read_usd: Decimal
-    cache_write_usd: Decimal
-    output_usd: Decimal
+    Cached tokens without a rate cost what others do.
+    """
+
+    input: int
+    cache_read: int
+    cache_write: int
+    output: int
 
     def price(self, usage: Usage) -> float:
         """To the last digit what genai-prices says."""
         tokens = usage.tokens
         total = (
-            tokens.get(TokenType.INPUT, 0) * self.input_usd
-            + tokens.get(TokenType.CACHE_READ, 0) * self.cache_read_usd
-            + tokens.get(TokenType.CACHE_WRITE, 0) * self.cache_write_usd
-            + usage.output_tokens * self.output_usd
+            tokens.get(TokenType.INPUT, 0) * self.input
+            + tokens.get(TokenType.CACHE_READ, 0) * self.cache_read
+            + tokens.get(TokenType.CACHE_WRITE, 0) * self.cache_write
+            + usage.output_tokens * self.output
         )
-        return float(total / _TOKENS_PER_RATE)
+        return total / (_UNITS_PER_USD * _TOKENS_PER_RATE)
 
 
 def flat_rates(source: Provider, info: ModelInfo, flavor: Flavor) -> FlatRates | None:
@@ -59,12 +65,14 @@ def flat_rates(source: Provider, info: ModelInfo, flavor: Flavor) -> FlatRates |
         return None
     if not all(isinstance(rate, Decimal) for rate in rates.values()):
         return None
+    units = {key: rate * _UNITS_PER_USD for key, rate in rates.items()}
+    if not all(amount == int(amount) for amount in units.values()):
+        return None
     if not _are_where_we_look(source, flavor):
         return None
-    plain = rates["input_mtok"]
-    return FlatRates(
-        plain, rates.get("cache_read_mtok", plain), rates.get("cache_write_mtok", plain), rates["output_mtok"]
-    )
+    plain = units["input_mtok"]
+    kinds = (plain, units.get("cache_read_mtok", plain), units.get("cache_write_mtok", plain))
+    return FlatRates(*map(int, (*kinds, units["output_mtok"])))
 
 
 def _are_where_we_look(source: Provider, flavor: Flavor) -> bool:

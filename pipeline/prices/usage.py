@@ -44,7 +44,7 @@ class Usage(NamedTuple):
     @property
     def output_tokens(self) -> int:
         """All that came out, thoughts among it."""
-        return sum(self.tokens.get(kind, 0) for kind in (TokenType.OUTPUT, TokenType.REASONING))
+        return self.tokens.get(TokenType.OUTPUT, 0) + self.tokens.get(TokenType.REASONING, 0)
 
 
 def as_mapping(answer: object) -> Mapping[str, Any]:
