@@ -72,7 +72,7 @@ class Journal:
 
     def close(self) -> None:
         """Let others have it."""
-        self._note_unwritten(self._file.flush())
+        self._flush()
         self._file.close()
 
     @property
@@ -134,7 +134,7 @@ class Journal:
         )
         if self.spent_usd_by_layer != self._told_usd:
             self._told_usd = dict(self.spent_usd_by_layer)
-            self._note_unwritten(self._file.flush())
+            self._flush()
         self._keep(layer, KeptResult(None, note))
 
     def recall(self, question: str) -> str | None:
@@ -174,12 +174,14 @@ class Journal:
 
     def _append(self, line: bytes) -> None:
         self._told_usd = dict(self.spent_usd_by_layer)
-        self._note_unwritten(self._file.append(line))
-
-    def _note_unwritten(self, reason: str | None) -> None:
+        reason = self._file.append(line)
         if reason is not None:
-            # The job matters more than its journal: it goes on.
-            log.warning("journal.not_kept reason=%s; a next run makes it and pays for it again", reason)
+            _warn_of_loss(reason)
+
+    def _flush(self) -> None:
+        reason = self._file.flush()
+        if reason is not None:
+            _warn_of_loss(reason)
 
     def _result(self, kept: Mapping[str, KeptResult], layer: Layer, cv: str | None) -> BaseModel | None:
         """What the layer gave, where that may be used."""
@@ -241,6 +243,11 @@ class Journal:
                 self._used_answers = None
         if "spent_usd" in entry:
             self.spent_usd_by_layer = {layer: _usd(usd) for layer, usd in entry["spent_usd"].items()}
+
+
+def _warn_of_loss(reason: str) -> None:
+    """The job matters more than its journal: it goes on."""
+    log.warning("journal.not_kept reason=%s; a next run makes it and pays for it again", reason)
 
 
 def _usd(value: object) -> float:

@@ -82,8 +82,8 @@ class JournalFile:
         """Write the line, after those that wait; returns why that cannot be. Those then go on waiting."""
         if self._descriptor is None:
             return None
-        lines = (*self._waiting, line)
-        content = b"".join(lines) if self._waiting else line
+        waiting = self._waiting
+        content = b"".join((*waiting, line)) if waiting else line
         try:
             written = os.write(self._descriptor, content)
             if written < len(content):
@@ -93,9 +93,10 @@ class JournalFile:
             with contextlib.suppress(OSError):
                 self.cut()
             return error.strerror
-        for whole in lines:
+        for whole in waiting:
             self.found(whole)
-        self._waiting.clear()
+        waiting.clear()
+        self.found(line)
         return None
 
     def flush(self) -> str | None:
