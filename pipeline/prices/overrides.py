@@ -62,6 +62,8 @@ class Overrides:
 
     def rates(self, *models: str) -> ModelRates | None:
         """The rates of the first of these names that has some."""
+        if not self.models:
+            return None
         for model in models:
             exact = self.models.get(model)
             if exact is not None:

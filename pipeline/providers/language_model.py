@@ -28,9 +28,14 @@ def most_usd(
     return prices.upper_bound_usd(
         provider=provider,
         model=model,
-        prompt_bytes=sum(len(message.content.encode("utf-8", "replace")) for message in messages),
+        prompt_bytes=sum([_bytes_of(message.content) for message in messages]),
         max_output_tokens=max_output_tokens,
     )
+
+
+def _bytes_of(text: str) -> int:
+    # Text knows whether it is ASCII: no copy of a long one, to measure it.
+    return len(text) if text.isascii() else len(text.encode("utf-8", "replace"))
 
 
 class LanguageModel(Protocol):
