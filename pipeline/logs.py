@@ -6,7 +6,9 @@ import contextlib
 import logging
 import os
 import sys
+import time
 from enum import StrEnum
+from functools import lru_cache
 from typing import TYPE_CHECKING, Final, TextIO
 
 from pipeline.context import current_layer
@@ -22,7 +24,7 @@ class LogFormat(StrEnum):
 
 
 _OURS: Final = logging.getLogger("pipeline")
-_LEVELS: Final = logging.getLevelNamesMapping()
+_LEVELS: Final = {name.lower(): level for name, level in logging.getLevelNamesMapping().items()}
 _EVENT_WIDTH: Final = 14
 _LEVEL_WIDTH: Final = 9
 _HEAD: Final = frozenset(("timestamp", "level", "event"))
@@ -54,7 +56,7 @@ def _filter_by_level(_logger: object, name: str, event: EventDict) -> EventDict:
     """As structlog's own, by the level that our loggers of `logging` have: a live view raises it."""
     from structlog import DropEvent
 
-    if not _OURS.isEnabledFor(_LEVELS[name.upper()]):
+    if not _OURS.isEnabledFor(_LEVELS[name]):
         raise DropEvent
     return event
 
@@ -66,15 +68,24 @@ def _add_layer(_logger: object, _name: str, event: EventDict) -> EventDict:
     return event
 
 
+@lru_cache(maxsize=1)
+def _time_of_day(second: int) -> str:
+    """Made once a second: the local time is looked up in a file."""
+    return time.strftime("%H:%M:%S", time.localtime(second))
+
+
+def _add_time_of_day(_logger: object, _name: str, event: EventDict) -> EventDict:
+    event["timestamp"] = _time_of_day(int(time.time()))
+    return event
+
+
 def configure_logging(log_format: LogFormat = LogFormat.TEXT) -> None:
     """Our events from info on; libraries speak from warnings on, with nobody's request in them."""
     import structlog
 
     is_json = log_format is LogFormat.JSON
-    time_stamper = (
-        structlog.processors.TimeStamper(fmt="iso", utc=True)
-        if is_json
-        else structlog.processors.TimeStamper(fmt="%H:%M:%S", utc=False)
+    time_stamper: Processor = (
+        structlog.processors.TimeStamper(fmt="iso", utc=True) if is_json else _add_time_of_day
     )
     before: list[Processor] = [
         structlog.contextvars.merge_contextvars,

@@ -3,12 +3,21 @@ from __future__ import annotations
 import io
 import logging
 import sys
+import time
+from datetime import datetime
 from typing import Any
 
 import pytest
 import structlog
 
-from pipeline.logs import _EventsToStandardError, _filter_by_level, _PlainLines
+from pipeline import running_layer
+from pipeline.logs import (
+    _add_layer,
+    _add_time_of_day,
+    _EventsToStandardError,
+    _filter_by_level,
+    _PlainLines,
+)
 
 HEAD = {"timestamp": "17:49:01", "level": "info", "event": "job.started"}
 CONSOLE = structlog.dev.ConsoleRenderer(
@@ -63,3 +72,17 @@ def test_the_level_of_our_logger_holds_for_events(caplog: pytest.LogCaptureFixtu
         assert _filter_by_level(None, "warning", {"event": "told"}) == {"event": "told"}
         with pytest.raises(structlog.DropEvent):
             _filter_by_level(None, "info", {"event": "not told"})
+
+
+def test_an_event_tells_the_layer_that_it_happened_in() -> None:
+    with running_layer("pain_points"):
+        assert _add_layer(None, "info", {"event": "told"}) == {"event": "told", "layer": "pain_points"}
+        assert _add_layer(None, "info", {"layer": "given"}) == {"layer": "given"}
+    assert _add_layer(None, "info", {"event": "told"}) == {"event": "told"}
+
+
+def test_the_time_of_day_is_that_of_the_event(monkeypatch: pytest.MonkeyPatch) -> None:
+    for now in (1_800_000_000.9, 1_800_000_001.0, 1_800_003_600.0):
+        monkeypatch.setattr(time, "time", lambda now=now: now)
+        told = datetime.fromtimestamp(int(now)).strftime("%H:%M:%S")  # noqa: DTZ006  (as the user's clock shows it)
+        assert _add_time_of_day(None, "info", {}) == {"timestamp": told}
