@@ -121,10 +121,13 @@ class Journal:
         are written. Where the layer has spent what no line tells, it is written at once.
         """
         note = job.notes[layer]
+        names = list(job.results)
+        after = names[: names.index(layer)]
         self._file.defer(
             _as_line(
                 {
                     "layer": layer,
+                    "after": after,
                     "files": [self._kept_path(file) for file in note.files],
                     **note.as_json(),
                     "spent_usd": self.spent_usd_by_layer,
@@ -135,7 +138,7 @@ class Journal:
         if self.spent_usd_by_layer != self._told_usd:
             self._told_usd = dict(self.spent_usd_by_layer)
             self._flush()
-        self._keep(layer, KeptResult(None, note))
+        self._keep(layer, KeptResult(None, note), after)
 
     def recall(self, question: str) -> str | None:
         answer = self._answers.get(question)
@@ -199,12 +202,13 @@ class Journal:
             log.warning("journal.result_outdated layer=%s", layer.name)
             return None
 
-    def _keep(self, layer: str, kept: KeptResult) -> None:
+    def _keep(self, layer: str, kept: KeptResult, after: Sequence[str] | None) -> None:
+        """`after` names the layers that it came after; None: the line is of a time when none said so."""
         known = list(self._layers)
-        if layer in known:
-            # It was run again, and so is what came after it.
-            for name in known[known.index(layer) :]:
-                del self._layers[name]
+        if after is None:
+            after = known[: known.index(layer)] if layer in known else known
+        # It is new, and so is whatever comes after it.
+        self._layers = {name: self._layers[name] for name in after if name in self._layers}
         self._layers[layer] = kept
         if kept.note.can_be_made_good and self._used_answers is None:
             self._used_answers = {}
@@ -231,7 +235,8 @@ class Journal:
         self.outcome = None
         if "layer" in entry:
             files = tuple(self._output / file for file in entry["files"])
-            self._keep(entry["layer"], KeptResult(entry["result"], LayerNote.from_json(entry, files)))
+            note = LayerNote.from_json(entry, files)
+            self._keep(entry["layer"], KeptResult(entry["result"], note), entry.get("after"))
         elif "answer" in entry:
             self._answers[entry["answer"]] = str(entry["text"])
         elif "forgotten" in entry:

@@ -39,6 +39,16 @@ async def test_job_that_is_done_is_not_run_or_counted_again(
     assert sum(values(meter, "pipeline_jobs_total").values()) == 1
 
 
+async def test_layer_that_came_in_between_is_paid_once_and_so_are_those_after_it(
+    providers: Providers, meter: Meter, tmp_path: Path
+) -> None:
+    guard = Dependency("openai", meter=meter)
+    one, between, two = (layer(name, spending(guard, 0.25)) for name in ("one", "between", "two"))
+    runs = ((one, two), (one, between, two), (one, between, two), (one, between, two))
+    reports = [await run(providers, meter, layers, journals=Journals(tmp_path)) for layers in runs]
+    assert [report.cost_usd for (report,) in reports] == [0.5, 0.5, 0.0, 0.0]
+
+
 async def test_job_that_another_process_runs_is_left_to_it(
     providers: Providers, meter: Meter, tmp_path: Path
 ) -> None:

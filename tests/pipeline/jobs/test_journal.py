@@ -104,6 +104,45 @@ def test_layer_that_ran_again_makes_the_later_ones_outdated(path: Path) -> None:
     assert reopened(path)[1].results == {"one": Found(text="3")}
 
 
+def test_layer_that_came_in_between_runs_once_and_so_do_those_after_it(path: Path) -> None:
+    layers = tuple(Layer(name, (), Found, run) for name in ("one", "between", "two", "three"))
+    journal, first = opened(path), job()
+    for layer in ("one", "two", "three"):
+        done(journal, first, layer, Found(text="old"))
+    journal.close()
+    journal, again = opened(path), job()
+    journal.restore(again, layers)
+    assert list(again.results) == ["one"]
+    for later in layers[1:]:
+        done(journal, again, later.name, Found(text="new"))
+    journal.close()
+    assert reopened(path, layers)[1].results == again.results
+
+
+def test_layer_that_came_in_between_and_was_killed_after_takes_out_what_was_not_made_of_it(
+    path: Path,
+) -> None:
+    layers = tuple(Layer(name, (), Found, run) for name in ("one", "between", "two"))
+    journal, first = opened(path), job()
+    for layer in ("one", "two"):
+        done(journal, first, layer, Found(text="old"))
+    journal.close()
+    journal, again = opened(path), job()
+    journal.restore(again, layers)
+    done(journal, again, "between", Found(text="new"))
+    journal.close()
+    assert list(reopened(path, layers)[1].results) == ["one", "between"]
+
+
+def test_lines_that_do_not_say_what_they_came_after_came_after_all_before_them(path: Path) -> None:
+    old = {"files": [], "degradations": [], "result": {"text": "old"}}
+    lines = [json.dumps({"layer": layer, **old}) for layer in ("one", "two", "one")]
+    path.write_text("".join(f"{line}\n" for line in lines[:2]))
+    assert list(reopened(path)[1].results) == ["one", "two"]
+    path.write_text("".join(f"{line}\n" for line in lines))
+    assert list(reopened(path)[1].results) == ["one"]
+
+
 def test_result_is_written_with_what_comes_next_unless_its_layer_spent_what_no_line_tells(path: Path) -> None:
     journal, first = opened(path), job()
     spent = journal.spent_usd_by_layer = {"one": 0.25}
@@ -182,6 +221,7 @@ def test_money_of_an_interrupted_run_is_told_by_the_next(path: Path) -> None:
         b'{"layer": "two"}\n',
         b'{"layer": "two", "files": [5], "degradations": [], "result": {}}\n',
         b'{"layer": "two", "files": [], "degradations": [5], "result": {}}\n',
+        b'{"layer": "two", "after": 5, "files": [], "degradations": [], "result": {}}\n',
         b'{"answer": "q", "text": "t", "spent_usd": {"two": NaN}}\n',
         b"{}\n",
     ],
