@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 from hashlib import sha256
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
+from uuid import uuid4
 
 from aiohttp import web
 
@@ -145,7 +146,9 @@ async def _search(request: web.Request) -> web.Response:
     if formats:
         credits_used += len(results) * SCRAPE_CREDITS_PER_PAGE
     request.app[CREDITS].spend(credits_used)
-    return web.json_response({"success": True, "data": {"web": results}, "creditsUsed": credits_used})
+    return web.json_response(
+        {"success": True, "data": {"web": results}, "creditsUsed": credits_used, "id": str(uuid4())}
+    )
 
 
 async def _scrape(request: web.Request) -> web.Response:

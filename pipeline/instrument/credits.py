@@ -13,6 +13,11 @@ _PAID: Final = ("scrape", "search", "map", "extract", "parse")
 _JOBS: Final = ("crawl", "batch", "extract", "agent", "deep-research", "llmstxt")
 _ENDED: Final = ("completed", "failed", "cancelled")
 _SIZES: Final = ("limit", "maxUrls", "max_urls")
+_DEARER: Final = ("scrapeOptions", "threatProtection", "enterprise", "zeroDataRetention")
+"""In a body: what makes each page cost more than it does in the plain way."""
+
+_RESULTS_WITHOUT_LIMIT: Final = 10
+_CREDITS_PER_TEN_RESULTS: Final = 2
 _PAGES_WITHOUT_LIMIT: Final = 100
 """Held for a job that states no limit, though FireCrawl's own is higher."""
 
@@ -33,15 +38,18 @@ class Credits:
         return lambda answer: self._price(method.lower(), endpoint, _parsed(answer))
 
     def most_usd(self, method: str, endpoint: str, body: object = None) -> float:
-        """What a request costs at most, by its `body` where it begins a job.
+        """What a request costs at most, by its `body` where it begins a job or searches.
 
         A job's status costs nothing: what it tells of is spent already.
         """
         kind, job = _kind_and_job(endpoint)
         if not method.lower().startswith("post") or job:
             return 0.0
-        if kind in _JOBS and kind not in _PAID:
-            return self._usd(_most_credits(body if isinstance(body, (dict, Mapping)) else {}), kind)
+        asked = body if isinstance(body, (dict, Mapping)) else {}
+        if kind == "search":
+            return self._usd(_most_credits_of_search(asked), kind)
+        if kind in _JOBS:
+            return self._usd(_most_credits(asked), kind)
         return self._usd(CEILING_CREDITS_PER_CALL, kind) if kind in _PAID else 0.0
 
     def _price(self, method: str, endpoint: str, answer: Mapping[str, Any]) -> Charge | None:
@@ -54,9 +62,8 @@ class Credits:
             if not is_paid or not self._charged.add(job):
                 return None
         else:
-            is_answer = (
-                method.startswith("post") and "id" not in answer and answer.get("success") is not False
-            )
+            is_begun = kind in _JOBS and "id" in answer  # other answers have an id, too
+            is_answer = method.startswith("post") and not is_begun and answer.get("success") is not False
             if not is_answer or (stated is None and (kind not in _PAID or job)):
                 return None
         return self._prices.of_credits(stated, operation=kind)
@@ -80,8 +87,24 @@ def _most_credits(body: Mapping[str, Any]) -> int:
     pages = next((size for size in sizes if _is_count(size)), None)
     if pages is None:
         return _PAGES_WITHOUT_LIMIT * CEILING_CREDITS_PER_CALL
-    is_plain = isinstance(body.get("url"), str) and "scrapeOptions" not in body
+    is_plain = isinstance(body.get("url"), str) and not _is_dearer(body)
     return min(pages, _MOST_PAGES) * (1 if is_plain else CEILING_CREDITS_PER_CALL)
+
+
+def _most_credits_of_search(body: Mapping[str, Any]) -> int:
+    """Two credits for ten results; each source has as many as the limit says, and each may be scraped."""
+    limit, sources = body.get("limit"), body.get("sources")
+    results = min(limit, _MOST_PAGES) if _is_count(limit) else _RESULTS_WITHOUT_LIMIT
+    results *= max(len(sources), 1) if isinstance(sources, list) else 1
+    most = -(-results // 10) * _CREDITS_PER_TEN_RESULTS
+    if _is_dearer(body):
+        most += results * CEILING_CREDITS_PER_CALL
+    # What doesn't say how many credits it used costs so many.
+    return max(most, CEILING_CREDITS_PER_CALL)
+
+
+def _is_dearer(body: Mapping[str, Any]) -> bool:
+    return any(body.get(key) not in (None, False) for key in _DEARER)
 
 
 def _is_count(value: object) -> TypeGuard[int]:

@@ -73,9 +73,7 @@ def _install_v1(app: Any, dependency: Dependency, credits_used: Credits) -> None
         request = _guarded(getattr(app, name), method, dependency, credits_used, _ONE_TRY_OF_V1)
         setattr(app, name, request)
     for name, endpoint in _V1_WITHOUT_LAYER.items():
-        price = credits_used.price_of("post", endpoint)
-        most_usd = credits_used.most_usd("post", endpoint)
-        setattr(app, name, dependency.guard(price=price, max_usd=most_usd)(getattr(app, name)))
+        setattr(app, name, _guarded_v1_method(getattr(app, name), endpoint, dependency, credits_used))
 
 
 def _guarded(
@@ -139,6 +137,24 @@ def _guarded_v1(
             lambda: send(method, url, headers, data, **_ONE_TRY_OF_V1),
             price=credits_used.price_of(method, url),
             max_usd=credits_used.most_usd(method, url, data),
+        )
+
+    return request
+
+
+def _guarded_v1_method(
+    method: Callable[..., Any], endpoint: str, dependency: Dependency, credits_used: Credits
+) -> Callable[..., Any]:
+    price = credits_used.price_of("post", endpoint)
+
+    @functools.wraps(method)
+    def request(*args: Any, **kwargs: Any) -> Any:  # noqa: ANN401
+        asked = {"limit": kwargs.get("limit"), "scrapeOptions": kwargs.get("scrape_options")}
+        return dependency.call_sync(
+            lambda: method(*args, **kwargs),
+            price=price,
+            operation=method.__name__,
+            max_usd=credits_used.most_usd("post", endpoint, asked),
         )
 
     return request

@@ -9,21 +9,23 @@ from typing import Any
 import pytest
 from aiohttp import ClientError, web
 from aiohttp.test_utils import TestServer
-from firecrawl import AsyncFirecrawl, AsyncV1FirecrawlApp, Firecrawl, V1FirecrawlApp
+from firecrawl import AsyncFirecrawl, AsyncV1FirecrawlApp, Firecrawl, V1FirecrawlApp, V1ScrapeOptions
 from requests import HTTPError
 
-from pipeline import BreakerOpenError
+from pipeline import BreakerOpenError, BudgetExceededError
 from pipeline.instrument import instrument
 from pipeline.prices import CEILING_CREDITS_PER_CALL
 from tests.e2e.instrument.conftest import Served
+from tests.pipeline.limited import Limited
 
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning:firecrawl")
 
+PLAIN = V1ScrapeOptions(formats=["markdown"])
 PAGE = {"success": True, "data": {"markdown": "# Hello", "metadata": {"creditsUsed": 2}}}
 ANSWERS: dict[tuple[str, str], dict[str, Any]] = {
     ("POST", "/v1/scrape"): PAGE,
-    ("POST", "/v1/search"): {"success": True, "data": [], "creditsUsed": 3},
-    ("POST", "/v1/map"): {"success": True, "links": ["https://example.com/"]},
+    ("POST", "/v1/search"): {"success": True, "data": [], "creditsUsed": 3, "id": "search-1"},
+    ("POST", "/v1/map"): {"success": True, "id": "map-1", "links": ["https://example.com/"]},
     ("POST", "/v1/crawl"): {"success": True, "id": "job-1"},
     ("GET", "/v1/crawl/job-1"): {
         "success": True,
@@ -130,6 +132,22 @@ async def test_an_async_client_of_v1_alone_is_guarded_too(served: Served, server
         await client.map_url("https://example.com/")
     assert server.asked == 5 * ["/v1/map"]
     assert served.judged() == {"success": 3, "failure": 2, "rejected": 1}
+
+
+@pytest.mark.parametrize(
+    ("asked", "is_sent"), [({"limit": 5}, True), ({"limit": 100}, False), ({"scrape_options": PLAIN}, False)]
+)
+async def test_a_search_holds_its_results_and_what_is_scraped_of_them(
+    served: Served, server: Server, asked: dict[str, Any], *, is_sent: bool
+) -> None:
+    limited = Limited(0.015)
+    client = instrument(V1FirecrawlApp("fc-test", served.url), limited.dependency, usd_per_credit=0.001)
+    if is_sent:
+        assert (await asyncio.to_thread(client.search, "parcels", **asked)).success
+    else:
+        with pytest.raises(BudgetExceededError):
+            await asyncio.to_thread(client.search, "parcels", **asked)
+    assert server.asked == ["/v1/search"] * is_sent
 
 
 async def test_the_parts_of_an_instrumented_client_are_instrumented_already(served: Served) -> None:

@@ -35,6 +35,7 @@ async def test_a_search_finds_pages_about_the_query(start: Start) -> None:
     assert all(result["url"].endswith(".example/nordlink-parcel") for result in results)
     assert "markdown" not in results[0]
     assert answer["creditsUsed"] == 2
+    assert isinstance(answer["id"], str)
 
 
 async def test_a_search_that_scrapes_costs_a_credit_more_per_page(start: Start) -> None:

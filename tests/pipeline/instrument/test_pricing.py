@@ -134,10 +134,12 @@ def test_request_that_is_no_stream_stays_as_it_is() -> None:
 @pytest.mark.parametrize(
     ("endpoint", "body", "credits_used"),
     [
-        ("/v2/search", {"data": {"web": []}, "creditsUsed": 4}, 4),
+        ("/v2/search", {"success": True, "data": {"web": []}, "creditsUsed": 4, "id": "0199-a"}, 4),
+        ("/v1/search", {"success": True, "data": [], "id": "0199-b"}, CEILING_CREDITS_PER_CALL),
         ("/v2/scrape", {"data": {"metadata": {"creditsUsed": 1}}}, 1),
         ("/v2/scrape", {"data": {"metadata": {"creditsUsed": -1}}}, CEILING_CREDITS_PER_CALL),
-        ("/v2/map", {"links": []}, CEILING_CREDITS_PER_CALL),
+        ("/v2/map", {"success": True, "id": "0199-c", "links": []}, CEILING_CREDITS_PER_CALL),
+        ("/v1/extract", {"success": True, "data": {}}, CEILING_CREDITS_PER_CALL),
         ("/v2/scrape", None, CEILING_CREDITS_PER_CALL),
     ],
 )
@@ -146,6 +148,11 @@ def test_firecrawl_is_paid_by_the_credits_it_states(endpoint: str, body: object,
     assert charge is not None
     assert charge.usd == pytest.approx(credits_used * CEILING_USD_PER_CREDIT)
     assert charge.source is PriceSource.CEILING
+
+
+@pytest.mark.parametrize("endpoint", ["/v2/crawl", "/v2/batch/scrape", "/v2/extract", "/v2/agent"])
+def test_what_begins_a_firecrawl_job_costs_nothing_yet(endpoint: str) -> None:
+    assert credits_at(0.001).price_of("post", endpoint)(Answer({"success": True, "id": "j1"})) is None
 
 
 def test_firecrawl_job_is_paid_once_when_it_is_complete() -> None:
@@ -190,6 +197,13 @@ def test_counting_tokens_costs_nothing_and_a_message_does() -> None:
     [
         ("post", "/v2/scrape", {}, CEILING_CREDITS_PER_CALL * 0.001),
         ("POST", "https://api.firecrawl.dev/v1/search", {}, CEILING_CREDITS_PER_CALL * 0.001),
+        ("post", "/v2/search", {"query": "x", "limit": 100}, 0.020),
+        ("post", "/v2/search", {"limit": 95, "sources": [{"type": "web"}, {"type": "news"}]}, 0.038),
+        ("post", "/v2/search", {"limit": 100, "scrapeOptions": {"formats": ["markdown"]}}, 1.02),
+        ("post", "/v2/search", {"limit": 10**400, "sources": [], "enterprise": False}, 200.0),
+        ("post", "/v2/search", {"limit": "many", "sources": "web"}, CEILING_CREDITS_PER_CALL * 0.001),
+        ("post", "/v2/extract", {"urls": ["a", "b", "c"], "prompt": "find"}, 0.03),
+        ("post", "/v2/crawl", {"url": "u", "limit": 500, "zeroDataRetention": True}, 5.0),
         ("post", "/v2/crawl", {"url": "https://example.com/", "limit": 500}, 0.5),
         ("post", "/v2/crawl", {"url": "u", "limit": 500, "scrapeOptions": {"proxy": "stealth"}}, 5.0),
         ("post", "/v2/crawl", {"url": "https://example.com/"}, 1.0),
