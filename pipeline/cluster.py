@@ -34,8 +34,6 @@ _CLOSE_SECONDS: Final = 5.0
 _LOOK_SECONDS: Final = 0.2
 _CONNECTED: Final = "running"
 _GONE: Final = "the scheduler is gone"
-_MAX_JOBS_ON_A_WORKER: Final = 1_000
-"""The cluster decides how many run at once on a worker, by its threads."""
 
 
 class Cluster:
@@ -166,7 +164,7 @@ class PipelineOnWorker(WorkerPlugin):
         self._again = again
         self.runner: Runner | None = None
 
-    async def setup(self, worker: Worker) -> None:  # noqa: ARG002
+    async def setup(self, worker: Worker) -> None:
         """Raises what keeps this worker from running jobs."""
         self._opened = AsyncExitStack()
         settings = Settings.from_environment(os.environ)
@@ -174,8 +172,9 @@ class PipelineOnWorker(WorkerPlugin):
         self._opened.callback(meter.close)
         try:
             self.runner = await self._opened.enter_async_context(
+                # The cluster gives a worker as many jobs at a time as it has threads.
                 open_runner(
-                    settings, meter, self._output, concurrency=_MAX_JOBS_ON_A_WORKER, again=self._again
+                    settings, meter, self._output, concurrency=worker.state.nthreads, again=self._again
                 )
             )
         except BaseException:

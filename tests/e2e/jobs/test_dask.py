@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 from motor.motor_asyncio import AsyncIOMotorClient
 
+from pipeline.demo.faults import Fault, Mode
 from pipeline.jobs.posting_record import FIELD
 from sidecar.spool.reader import SpoolReader
 from tests.e2e.conftest import Start
@@ -110,6 +111,20 @@ async def test_job_of_a_killed_worker_is_finished_by_the_other(start: Start, tmp
         assert f"{POSTINGS} jobs: {POSTINGS} succeeded" in out.decode()
         assert at.counted().total("pipeline_jobs_total", outcome="succeeded") == POSTINGS
         assert len(list(at.output.glob("*/dossier.pdf"))) == POSTINGS
+
+
+async def test_breaker_of_a_worker_opens_after_as_few_failures_as_its_jobs_at_a_time_allow(
+    start: Start, tmp_path: Path
+) -> None:
+    async with world(tmp_path) as at:
+        at.write_postings(3)
+        at.providers["pdf_service"].misbehave(Fault(mode=Mode.FAIL, status=500))
+        scheduler, _ = await cluster(start, at)
+        status, out = await at.run(str(at.postings), "--dask", scheduler.address)
+        counted = at.counted()
+    assert (status, "3 failed" in out) == (1, True), out
+    opened = counted.total("circuit_breaker_transitions_total", dependency="pdf_service", to_state="open")
+    assert opened > 0
 
 
 async def test_records_of_a_collection_are_given_back_by_the_one_that_claimed_them(
