@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import re
+import warnings
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from pipeline.environment import EnvironmentReader
 from pipeline.prices import OverridesError, Prices, read_overrides
@@ -25,12 +26,21 @@ class Variables(EnvironmentReader):
     def mongodb_uri(self, key: str) -> str | None:
         """A secret too: a URI may carry a password."""
         value = self.optional_secret(key)
-        if value and not _is_mongodb_uri(value):
+        if not value:
+            return value
+        if not _MONGODB_URI.fullmatch(value):
             return self.refuse(
                 key,
                 "(value not shown)",
                 "is no MongoDB URI with a host",
                 "write it like mongodb://host:27017",
+            )
+        if not _is_understood(value):
+            return self.refuse(
+                key,
+                "(value not shown)",
+                "is not understood by the driver",
+                "percent-encode user and password, check port, options and files",
             )
         return value
 
@@ -107,16 +117,19 @@ def _shown(value: str) -> str:
     return repr(value if len(value) <= _MAX_SHOWN_CHARS else f"{value[:_MAX_SHOWN_CHARS]}…")
 
 
-def _is_mongodb_uri(value: str) -> bool:
-    if not _MONGODB_URI.fullmatch(value):
-        return False
-    if value.startswith("mongodb+srv:"):
-        return True  # to judge it the driver would look its name up
+def _is_understood(uri: str) -> bool:
+    """Whether the driver makes a client of it; that looks no name up and connects to nothing."""
+    from pymongo import MongoClient
     from pymongo.errors import PyMongoError
     from pymongo.uri_parser import parse_uri
 
     try:
-        parse_uri(value)
-    except (PyMongoError, ValueError):
+        with warnings.catch_warnings(action="ignore"):
+            # A client only warns of options that it does not know. This looks up the name of `mongodb+srv`.
+            if uri.startswith("mongodb:"):
+                parse_uri(uri)
+            client: MongoClient[dict[str, Any]] = MongoClient(uri, connect=False)
+            client.close()
+    except (PyMongoError, ValueError, TypeError, LookupError, OSError):
         return False
     return True

@@ -21,7 +21,7 @@ import structlog
 from bson.errors import BSONError
 from motor.motor_asyncio import AsyncIOMotorClient
 from pymongo import ReturnDocument
-from pymongo.errors import ConfigurationError, PyMongoError, WriteError
+from pymongo.errors import PyMongoError, WriteError
 
 from pipeline.jobs.files import UsageError
 from pipeline.jobs.job import Job
@@ -90,10 +90,10 @@ class PostingCollection:
             client: AsyncIOMotorClient[dict[str, Any]] = AsyncIOMotorClient(
                 uri, serverSelectionTimeoutMS=_SELECTION_MILLISECONDS, appname="pipeline"
             )
-        except (ConfigurationError, ValueError) as error:
-            # Its text may quote the URI.
+        except (PyMongoError, ValueError, OSError) as error:
+            # Its text may quote the URI. The settings took it: a file that it names has changed.
             raise UsageError(
-                f"MONGODB_URI: it cannot be used ({type(error).__name__}); write it like mongodb://host:27017"
+                f"MONGODB_URI: it cannot be used ({type(error).__name__}); check the files that it names"
             ) from None
         try:
             postings = cls(client[database][collection], cv=cv, lease_seconds=lease_seconds)

@@ -180,8 +180,8 @@ def test_all_mistakes_come_at_once() -> None:
         (
             {"MONGODB_URI": "mongodb://user:secret@db:port"},
             (
-                "MONGODB_URI: (value not shown) is no MongoDB URI with a host;"
-                " write it like mongodb://host:27017"
+                "MONGODB_URI: (value not shown) is not understood by the driver;"
+                " percent-encode user and password, check port, options and files"
             ),
         ),
         (
@@ -270,6 +270,39 @@ def test_all_mistakes_come_at_once() -> None:
 def test_mistake_names_key_value_rule_and_remedy_but_no_secret(changes: dict[str, str], line: str) -> None:
     assert problems(GOOD | changes) == (line,)
     assert "secret" not in line
+
+
+@pytest.mark.parametrize(
+    "uri",
+    [
+        "mongodb+srv://user:p%@cluster.example.com/",
+        "mongodb+srv://user:secret/word@cluster.example.com",
+        "mongodb+srv://cluster.example.com:27017/",
+        "mongodb://db/?tls=true&tlsCAFile=/missing/ca.pem",
+        f"mongodb://db/?tls=true&tlsCAFile={CV}",
+        "mongodb://db/?authMechanism=GSSAPI",
+        "mongodb://db/?nosuchoption=1",
+        "mongodb://db/?datetime_conversion=none",
+    ],
+)
+def test_mongodb_uri_that_the_driver_does_not_take_is_refused(uri: str) -> None:
+    assert problems(GOOD | {"MONGODB_URI": uri}) == (
+        (
+            "MONGODB_URI: (value not shown) is not understood by the driver;"
+            " percent-encode user and password, check port, options and files"
+        ),
+    )
+
+
+def test_mongodb_uri_whose_hosts_are_in_the_dns_is_taken_without_asking_for_them(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def refuse(*_: object, **__: object) -> None:
+        raise AssertionError("it was looked up")
+
+    monkeypatch.setattr("dns.resolver.resolve", refuse)
+    uri = "mongodb+srv://user:word@cluster.example.com/?retryWrites=true"
+    assert Settings.from_environment(GOOD | {"MONGODB_URI": uri}).mongodb_uri == uri
 
 
 @pytest.mark.parametrize("content", [b"", b"\xff\xfe", b"k" * 5000, b"two words"])

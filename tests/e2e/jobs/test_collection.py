@@ -296,9 +296,17 @@ async def test_outcome_that_could_not_be_written_is_written_when_the_server_is_b
         await wait_until(is_written, "the outcome is written", timeout_seconds=10)
 
 
-async def test_uri_that_cannot_be_used_is_refused_without_showing_it() -> None:
+@pytest.mark.parametrize(
+    "uri",
+    [
+        "mongodb://user:SECRET@[::1",
+        "mongodb://user:SECRET@h/?tls=true&tlsCAFile=/missing/ca.pem",
+        f"mongodb://user:SECRET@h/?tls=true&tlsCAFile={__file__}",
+    ],
+)
+async def test_uri_that_cannot_be_used_is_refused_without_showing_it(uri: str) -> None:
     with pytest.raises(UsageError) as raised:
-        async with PostingCollection.open("mongodb://user:SECRET@[::1", "pipeline", "postings"):
+        async with PostingCollection.open(uri, "pipeline", "postings"):
             pass
     assert "SECRET" not in str(raised.value)
     assert str(raised.value).startswith("MONGODB_URI: it cannot be used (")
