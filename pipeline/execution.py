@@ -162,12 +162,10 @@ class Execution:
         paths = [path for path in self._options.paths if path != STANDARD_INPUT]
         if self._options.every_seconds is None:
             return find_sources(paths)
-        try:
-            return find_sources(paths, may_be_empty=True)
-        except UsageError as error:
-            # It was there when we started: somebody may be about to put it back.
-            log.warning("postings.not_found %s", error)
-            return []
+        # It was there when we started: somebody may be about to put it back.
+        return find_sources(
+            paths, may_be_empty=True, leave_out=lambda error: log.warning("postings.not_found %s", error)
+        )
 
     def _open_collection(self, name: str) -> AbstractAsyncContextManager[PostingCollection]:
         from pipeline.jobs.collection import PostingCollection

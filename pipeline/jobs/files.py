@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import BinaryIO, Final
 
@@ -20,8 +20,15 @@ class UsageError(Exception):
     """What the user asked for cannot be done; the message is one line and names the remedy."""
 
 
-def find_sources(paths: Iterable[Path], *, may_be_empty: bool = False) -> list[Path]:
+def find_sources(
+    paths: Iterable[Path],
+    *,
+    may_be_empty: bool = False,
+    leave_out: Callable[[UsageError], None] | None = None,
+) -> list[Path]:
     """The files that those paths mean, each once: a directory stands for its postings, in order of name.
+
+    With `leave_out`, a path that cannot be used is told to it, and the others count all the same.
 
     Raises:
         UsageError: a path is missing, is neither file nor directory, or is a directory without a posting,
@@ -29,7 +36,14 @@ def find_sources(paths: Iterable[Path], *, may_be_empty: bool = False) -> list[P
     """
     sources: dict[Path, Path] = {}
     for path in paths:
-        for source in _sources_at(path, may_be_empty=may_be_empty):
+        try:
+            found = _sources_at(path, may_be_empty=may_be_empty)
+        except UsageError as error:
+            if leave_out is None:
+                raise
+            leave_out(error)
+            continue
+        for source in found:
             sources.setdefault(source.resolve(), source)
     return list(sources.values())
 

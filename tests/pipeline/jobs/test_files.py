@@ -38,6 +38,16 @@ def test_file_that_is_named_twice_is_one_job(tmp_path: Path) -> None:
     assert find_sources([file, tmp_path, tmp_path / "." / "a.md"]) == [file]
 
 
+def test_paths_that_are_missing_are_left_out_alone_where_that_is_asked_for(tmp_path: Path) -> None:
+    (tmp_path / "here").mkdir()
+    (tmp_path / "empty").mkdir()
+    file = write(tmp_path / "here" / "a.md")
+    left_out: list[UsageError] = []
+    paths = [tmp_path / name for name in ("away", "here", "empty", "gone", "here/a.md")]
+    assert find_sources(paths, may_be_empty=True, leave_out=left_out.append) == [file]
+    assert ["away" in str(left_out[0]), "gone" in str(left_out[1]), len(left_out)] == [True, True, 2]
+
+
 def test_path_that_gives_no_job_is_refused_in_one_line(tmp_path: Path) -> None:
     (tmp_path / "none").mkdir()
     os.mkfifo(tmp_path / "pipe")
