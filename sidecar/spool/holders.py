@@ -22,8 +22,8 @@ FileId = tuple[int, int]
 
 _SHARED_FOR_WRITING: Final = (b"w-s ", b"wxs ")
 """The end of the permissions in a line of `maps`; they are looked for as bytes, in megabytes of lines."""
-_LINE_BYTES: Final = 128
-"""More than what stands before the path."""
+_MAPPING: Final = re.compile(rb"[0-9a-f]+-[0-9a-f]+ .w.s [0-9a-f]+ ([0-9a-f]+):([0-9a-f]+) (\d+)")
+"""A line that has them where the permissions stand: address, permissions, offset, device, inode; path."""
 _INITIAL_PID_NAMESPACE: Final = 0xEFFFFFFC
 """Its inode number is part of the kernel's interface (`PROC_PID_INIT_INO`)."""
 
@@ -135,10 +135,11 @@ def _mapped(process: Path) -> set[FileId]:
     for permissions in _SHARED_FOR_WRITING:
         position = maps.find(permissions)
         while position >= 0:
-            # address permissions offset device inode path
-            device, inode = maps[position : position + _LINE_BYTES].split(maxsplit=4)[2:4]
-            major, minor = device.split(b":")
-            found.add((os.makedev(int(major, 16), int(minor, 16)), int(inode)))
+            # A path may hold them too, but no end of a line: the kernel writes that as \012.
+            mapping = _MAPPING.match(maps, maps.rfind(b"\n", 0, position) + 1)
+            if mapping is not None:
+                major, minor, inode = mapping.groups()
+                found.add((os.makedev(int(major, 16), int(minor, 16)), int(inode)))
             position = maps.find(permissions, position + 1)
     return found
 

@@ -8,14 +8,16 @@ from pathlib import Path
 
 import pytest
 
+from sidecar.spool import holders
 from sidecar.spool.holders import Holders, look_for_holders
 
 
-def mapping(file: Path) -> str:
-    """The line of `maps` for a process that has the file mapped for writing."""
+def mapping(file: Path, *, permissions: str = "rw-s", called: str = "") -> str:
+    """The line of `maps` for a process that has the file mapped: for writing, if nothing else is said."""
     status = file.stat()
     device = f"{os.major(status.st_dev):02x}:{os.minor(status.st_dev):02x}"
-    return f"7f0000000000-7f0000010000 rw-s 00000000 {device} {status.st_ino} {file}\n"
+    path = called or file
+    return f"7f0000000000-7f0000010000 {permissions} 00000000 {device} {status.st_ino}          {path}\n"
 
 
 class Proc:
@@ -32,6 +34,8 @@ class Proc:
             (self.path / process / "maps").write_text(mapping(file))
         (self.path / "7" / "fd").mkdir()
         (self.path / "7" / "status").write_text("Name:\tx\nNSpid:\t900\t7\n")
+        status = self.file.stat()
+        self.id = (status.st_dev, status.st_ino)
 
     def look(self) -> Holders:
         return look_for_holders(self.probe, {"7"}, proc=self.path)
@@ -40,6 +44,15 @@ class Proc:
 @pytest.fixture
 def proc(tmp_path: Path) -> Proc:
     return Proc(tmp_path)
+
+
+@pytest.fixture
+def initial_namespace(proc: Proc, monkeypatch: pytest.MonkeyPatch) -> None:
+    """We are in the machine's own pid namespace."""
+    namespace = proc.path / "self" / "ns" / "pid"
+    namespace.parent.mkdir()
+    namespace.touch()
+    monkeypatch.setattr(holders, "_INITIAL_PID_NAMESPACE", namespace.stat().st_ino)
 
 
 def failing_for(path: Path, number: int, patch: pytest.MonkeyPatch) -> None:
@@ -54,8 +67,28 @@ def failing_for(path: Path, number: int, patch: pytest.MonkeyPatch) -> None:
 
 
 def test_what_a_process_has_mapped_for_writing_is_held(proc: Proc) -> None:
-    status = proc.file.stat()
-    assert proc.look().held == {(status.st_dev, status.st_ino)}
+    assert proc.look().held == {proc.id}
+
+
+@pytest.mark.parametrize("permissions", ["rwxs", "-w-s", "-wxs"])
+def test_all_that_lets_a_process_write_counts_and_nothing_else(proc: Proc, permissions: str) -> None:
+    (proc.path / "7" / "maps").write_text(
+        mapping(proc.probe, permissions="r--s")
+        + mapping(proc.probe, permissions="rw-p")
+        + mapping(proc.file, permissions=permissions)
+    )
+    assert proc.look().held == {proc.id}
+
+
+@pytest.mark.parametrize("permissions", ["r--s", "rw-p", "rw-s"])
+def test_a_path_is_not_taken_for_permissions(proc: Proc, permissions: str) -> None:
+    """Whatever a process has mapped, its name must neither stop the look nor hold anything."""
+    paths = ("/report rw-s 1", "/rw-s", "/a rwxs 00000000 fe:01 7 ", "/w-s w-s ", "/rw-s ")
+    others = "".join(mapping(proc.probe, permissions=permissions, called=path) for path in paths)
+    (proc.path / "7" / "maps").write_text(others + mapping(proc.file) + others)
+    status = proc.probe.stat()
+    probe = {(status.st_dev, status.st_ino)} if permissions == "rw-s" else set()
+    assert proc.look().held == {proc.id} | probe
 
 
 @pytest.mark.parametrize("number", [errno.ENOENT, errno.ESRCH])
@@ -84,3 +117,18 @@ def test_a_process_that_cant_be_looked_into_is_hidden(
 ) -> None:
     failing_for(proc.path / "7" / "maps", number, monkeypatch)
     assert proc.look().hidden == {"7"}
+
+
+@pytest.mark.usefixtures("initial_namespace")
+def test_in_the_machines_own_pid_namespace_every_process_is_seen(proc: Proc) -> None:
+    first = proc.path / "1"
+    first.mkdir()
+    for name in ("maps", "status"):
+        (first / name).touch()
+    assert proc.look().sees_all
+
+
+@pytest.mark.usefixtures("initial_namespace")
+def test_where_others_processes_are_hidden_not_all_are_seen(proc: Proc) -> None:
+    """As `/proc` is that is mounted with `hidepid`: there is no process 1 for us."""
+    assert not proc.look().sees_all
