@@ -135,7 +135,8 @@ SIDECAR_SPOOL_COMPACTION_DURATION = HistogramDefinition(
     buckets=(0.001, 0.005, 0.025, 0.1, 0.5, 2.5, 10.0),
 )
 SIDECAR_SPOOL_COMPACTION_FAILURES = CounterDefinition(
-    name="sidecar_spool_compaction_failures_total", help="Compactions that the disk or its permissions ended."
+    name="sidecar_spool_compaction_failures_total",
+    help="Looks for dead workers, or merges of what they left, that an error ended.",
 )
 
 METRICS = catalogue(globals())

@@ -65,5 +65,17 @@ SIDECAR: Final = Group(
             description="What workers wrote last into these files may be missing.",
             hold_seconds=300,
         ),
+        Alert(
+            name="SpoolUpkeepFails",
+            # It runs every ten seconds: one that failed and went well the next time is long forgotten.
+            expression=f"{EVERYWHERE.increase(metrics.SIDECAR_SPOOL_COMPACTION_FAILURES, '5m')} > 0",
+            hold_seconds=900,
+            severity=Severity.WARNING,
+            summary="The spool beside {{ $labels.instance }} is not kept",
+            description=(
+                "What dead workers left is not merged, and damaged files are not set aside: scrapes become "
+                "slower and the disk fuller with every worker that ends. What was counted still counts."
+            ),
+        ),
     ),
 )

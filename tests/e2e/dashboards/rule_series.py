@@ -131,3 +131,7 @@ def set_aside(values: str) -> Series:
 
 def unreadable(values: str) -> Series:
     return {f"sidecar_spool_unreadable_files{{{TARGET}}}": values}
+
+
+def upkeep_failures(values: str) -> Series:
+    return {f"sidecar_spool_compaction_failures_total{{{TARGET}}}": values}

@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 from tests.e2e.dashboards.rule_cases.case import ON_WORKER_1, Case
-from tests.e2e.dashboards.rule_series import TARGET, WORKER_2, set_aside, unreadable, up
+from tests.e2e.dashboards.rule_series import TARGET, WORKER_2, set_aside, unreadable, up, upkeep_failures
 
 SIDECAR: tuple[Case, ...] = (
     Case(
@@ -57,4 +57,13 @@ SIDECAR: tuple[Case, ...] = (
         ended=tuple((set_aside("_ 2x100 _x20 2x200"), minute) for minute in (165, 175, 180)),
     ),
     Case("SpoolFilesSetAside", unreadable("0 2x60"), 1, ON_WORKER_1, (unreadable("0x60"),)),
+    Case(
+        "SpoolUpkeepFails",
+        upkeep_failures("0x5 6+6x60"),
+        6,
+        ON_WORKER_1,
+        # None; one that is made good by the next; some that go on for less than the time.
+        (upkeep_failures("0x60"), upkeep_failures("0x5 1x60"), upkeep_failures("0x5 6+6x8 54x60")),
+        ended=((upkeep_failures("0x5 6+6x30 186x60"), 43),),
+    ),
 )
