@@ -10,6 +10,7 @@ import os
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import starmap
 from pathlib import Path
 from typing import Final, NamedTuple
 
@@ -90,8 +91,9 @@ def read_file(path: Path, name: FileName | None = None) -> MetricFile:
 def metric_file(
     name: FileName, columns: Columns, values: Sequence[float], timestamps: Sequence[float]
 ) -> MetricFile:
-    """The file that holds these values, and these timestamps behind them."""
-    return MetricFile(name, tuple(map(_entry, columns.keys, values, timestamps)))
+    """The file that holds these values, and these timestamps behind them: one of each for every key."""
+    entries = starmap(_entry, zip(columns.keys, values, timestamps, strict=True))
+    return MetricFile(name, tuple(entries))
 
 
 def read_damaged_file(path: Path, name: FileName) -> MetricFile:

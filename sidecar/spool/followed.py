@@ -109,10 +109,8 @@ class FollowedFile:
             self._trusted_for = _TRUSTED_FOR
         else:
             self._trusted_for -= 1
-        columns = self.layout.columns
-        self._values = columns.values(data, read_often=is_the_same)
-        if self._stamped:
-            self._timestamps = columns.timestamps(data)
+        self._values = self.layout.columns.values(data, read_often=is_the_same)
+        self._timestamps = self._timestamps_in(data)
 
     def _take_readable_part(self, fd: int, scratch: Scratch) -> None:
         """Of a file that was never read: what its quarantine will keep, so that it counts all the time."""
@@ -122,7 +120,11 @@ class FollowedFile:
         columns = readable_columns(data, buckets=self.name.type == "histogram")
         if columns.keys:
             self.layout = Layout(columns, self.layout.worker)
-            self._values, self._timestamps = columns.values(data), columns.timestamps(data)
+            self._values = columns.values(data)
+            self._timestamps = self._timestamps_in(data)
+
+    def _timestamps_in(self, data: memoryview) -> Sequence[float]:
+        return self.layout.columns.timestamps(data) if self._stamped else ()
 
     def _look_closely(self, fd: int, scratch: Scratch) -> memoryview:
         """Read the file, and see what has become of its keys if they may have changed.
