@@ -120,16 +120,17 @@ def _is_held(directory: Path, name: str, kept: dict[str, int]) -> bool:
             return False
         except OSError:
             return True  # not known to be dead: too many files are open, or it is not ours to read
+    is_held = False
     try:
         # Shared, so that two sidecars that look at once don't take each other for the worker.
         fcntl.flock(fd, fcntl.LOCK_SH | fcntl.LOCK_NB)
     except BlockingIOError:
-        if name not in kept:
-            if _may_keep_one():
-                kept[name] = fd
-            else:
-                os.close(fd)
-        return True
+        is_held = True
+        if name in kept or _may_keep_one():
+            kept[name] = fd
+            return True
+    except OSError:
+        is_held = True  # not known to be dead: there is no lock to be had, just now or here at all
     kept.pop(name, None)
     os.close(fd)
-    return False
+    return is_held

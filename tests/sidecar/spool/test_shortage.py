@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import errno
+import fcntl
 import os
 import resource
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -13,7 +15,7 @@ import pytest
 
 from sidecar.spool import leases
 from sidecar.spool.files import read_file
-from sidecar.spool.leases import Leases
+from sidecar.spool.leases import Leases, giving_way
 from sidecar.spool.reader import SpoolReader
 from tests.sidecar.spool.spools import counter, living_worker, write
 
@@ -71,6 +73,19 @@ def test_a_file_that_cant_be_opened_just_now_is_no_damaged_one(
         read_file(path)
 
 
+def test_a_file_for_which_memory_is_short_just_now_is_no_damaged_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = write(tmp_path / "counter_1.db", counter(1))
+
+    def failing(*_: object) -> int:
+        raise OSError(errno.ENOMEM, os.strerror(errno.ENOMEM))
+
+    monkeypatch.setattr(os, "preadv", failing)
+    with pytest.raises(OSError, match=os.strerror(errno.ENOMEM)):
+        read_file(path)
+
+
 def test_what_was_merged_does_not_vanish_while_the_new_file_cant_be_opened(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -102,6 +117,47 @@ def test_leases_are_let_go_where_nothing_else_can_be_opened(tmp_path: Path) -> N
         assert jobs(reader) == 14
     for fd in held:
         os.close(fd)
+
+
+def test_after_a_shortage_no_lease_is_kept_open_for_a_while(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    held = [living_worker(tmp_path, f"w{number}") for number in range(4)]
+    before = len(open_descriptors())
+    assert len(Leases.of(tmp_path).living) == 4
+    assert len(open_descriptors()) == before + 4
+    with none_left():
+        giving_way(lambda: os.close(os.open("/dev/null", os.O_RDONLY)))
+    assert len(Leases.of(tmp_path).living) == 4
+    assert len(open_descriptors()) == before
+    later = time.monotonic() + leases._KEEP_NONE_SECONDS
+    monkeypatch.setattr(time, "monotonic", lambda: later)
+    assert len(Leases.of(tmp_path).living) == 4
+    assert len(open_descriptors()) == before + 4
+    for fd in held:
+        os.close(fd)
+    Leases.of(tmp_path)
+
+
+@pytest.mark.parametrize("number", [errno.ENOLCK, errno.EOPNOTSUPP])
+@pytest.mark.parametrize("is_kept", [True, False])
+def test_a_lease_that_cant_be_asked_is_not_a_dead_ones_and_is_not_left_open(
+    tmp_path: Path, number: int, is_kept: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lease = living_worker(tmp_path, "w")
+    before = len(open_descriptors())
+    if is_kept:
+        Leases.of(tmp_path)
+
+    def no_locks(*_: object) -> None:
+        raise OSError(number, os.strerror(number))
+
+    with monkeypatch.context() as patch:
+        patch.setattr(fcntl, "flock", no_locks)
+        assert Leases.of(tmp_path) == Leases(frozenset({"w"}), frozenset())
+        assert len(open_descriptors()) == before
+    os.close(lease)
+    assert Leases.of(tmp_path).dead == {"w"}
 
 
 def test_a_lease_that_cant_be_opened_is_not_a_dead_ones(tmp_path: Path) -> None:
