@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import errno
 import os
-import secrets
 import stat
 from pathlib import Path
 from typing import Final
@@ -96,8 +95,3 @@ def write_file(path: Path, content: bytes) -> None:
         # On a full disk half a file takes room that others need.
         unfinished.unlink(missing_ok=True)
         raise
-
-
-def name_aside(name: str) -> str:
-    """A name that nothing in the spool ever had, from which the old one can be told."""
-    return f"{secrets.token_hex(8)}.{name}"

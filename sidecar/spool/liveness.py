@@ -16,12 +16,12 @@ from typing import Final
 
 import structlog
 
-from sidecar.spool.disk import concerns_one_file, make_directory, name_aside, sync_directory
+from sidecar.spool.disk import concerns_one_file, make_directory, sync_directory
 from sidecar.spool.errors import is_disk_full
 from sidecar.spool.files import BadFileError, parse_name
 from sidecar.spool.foreign import ForeignFile, ForeignFiles
 from sidecar.spool.holders import Holders
-from sidecar.spool.layout import DEAD, LEASE_SUFFIX, METRICS_SUFFIX, UNFINISHED_SUFFIX
+from sidecar.spool.layout import DEAD, LEASE_SUFFIX, METRICS_SUFFIX, UNFINISHED_SUFFIX, name_aside
 from sidecar.spool.leases import Leases
 
 log = structlog.get_logger()
@@ -74,7 +74,7 @@ class Liveness:
             inodes = {entry.name: entry.inode() for entry in entries}
         self._told &= inodes.keys()
         foreign = []
-        dead = []
+        leased = []
         device = self._directory.stat().st_dev
         for name in (name for name in inodes if name.endswith(METRICS_SUFFIX)):
             try:
@@ -82,13 +82,14 @@ class Liveness:
             except BadFileError:
                 continue
             if parsed.worker in leases.dead:
-                dead.append(name)
+                leased.append(name)
             elif f"{parsed.worker}{LEASE_SUFFIX}" not in inodes:
                 foreign.append(ForeignFile(self._directory / name, parsed, (device, inodes[name])))
-        dead += self._dead_among(foreign)
-        if dead:
+        unleased = self._dead_among(foreign)
+        if leased or unleased:
             make_directory(self._directory / DEAD)
-        moved = sum(self._move(name) for name in dead)
+        moved = sum(self._move(name, leased=True) for name in leased)
+        moved += sum(self._move(name, leased=False) for name in unleased)
         if moved:
             # Durable before they are merged: or else a loss of power could bring them back beside the sum.
             sync_directory(self._directory / DEAD)
@@ -115,10 +116,10 @@ class Liveness:
                 raise
         return [file.path.name for file in dead]
 
-    def _move(self, name: str) -> bool:
+    def _move(self, name: str, *, leased: bool) -> bool:
         self._breathe()
         try:
-            (self._directory / name).rename(self._directory / DEAD / name_aside(name))
+            (self._directory / name).rename(self._directory / DEAD / name_aside(name, leased=leased))
         except FileNotFoundError:
             return False  # its own application has removed it
         except OSError as error:

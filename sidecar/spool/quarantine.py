@@ -15,7 +15,7 @@ from typing import BinaryIO, Final, NamedTuple
 
 import structlog
 
-from sidecar.spool.disk import concerns_one_file, make_directory, name_aside, sync_directory, write_file
+from sidecar.spool.disk import concerns_one_file, make_directory, sync_directory, write_file
 from sidecar.spool.errors import is_disk_full
 from sidecar.spool.files import (
     BadFileError,
@@ -25,7 +25,7 @@ from sidecar.spool.files import (
     read_damaged_file,
     read_file,
 )
-from sidecar.spool.layout import BAD
+from sidecar.spool.layout import BAD, name_aside
 from sidecar.spool.metric_bytes import to_bytes
 
 log = structlog.get_logger()

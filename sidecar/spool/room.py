@@ -8,7 +8,6 @@ a crash, finds all of it. With what that frees the files can be merged, and then
 from __future__ import annotations
 
 import os
-import re
 from collections.abc import Callable, Collection, Iterator
 from pathlib import Path
 from typing import Final
@@ -17,13 +16,11 @@ from sidecar.spool.columns import columns_of
 from sidecar.spool.content import Scratch, read_content
 from sidecar.spool.errors import BadFileError
 from sidecar.spool.holders import Holders
-from sidecar.spool.layout import DEAD
+from sidecar.spool.layout import DEAD, had_lease
 from sidecar.spool.leases import Leases
 from sidecar.spool.listing import list_directory
 from sidecar.spool.sources import Source, State, source_at, sources_in
 
-_OURS: Final = re.compile(r".+-\d+-[0-9a-f]{12,}", re.DOTALL)
-"""Host, pid and time: a worker that had a lease, and is dead when it has none any more."""
 _FLAGS: Final = os.O_RDWR | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 
 
@@ -67,9 +64,8 @@ def _of_the_dead(directory: Path, look: Callable[[set[str]], Holders]) -> Iterat
     holders = look({source.name.worker for source in moved}) if moved else Holders()
     device = directory.stat().st_dev
     for source in moved:
-        worker = source.name.worker
         if (device, source.inode) not in holders.held and (
-            _OURS.fullmatch(worker) or holders.would_show(worker)
+            had_lease(source.path.name) or holders.would_show(source.name.worker)
         ):
             yield source
 

@@ -71,6 +71,34 @@ def test_what_stays_damaged_is_set_aside_and_its_last_good_values_stay(tmp_path:
     assert sidecar.after(DAMAGED_FOR_SECONDS) == 0
 
 
+def test_a_damaged_file_is_set_aside_in_a_spool_that_is_a_link(tmp_path: Path) -> None:
+    (tmp_path / "spool").mkdir()
+    link = tmp_path / "link"
+    link.symlink_to("spool")
+    sidecar = Sidecar(link)
+    path = live_file(link, 1, 2)
+    assert sidecar.value() == 3
+    path.write_bytes(b"\x01")
+    assert sidecar.after(0) == 0
+    assert sidecar.after(DAMAGED_FOR_SECONDS) == 1
+    assert sidecar.value() == 3
+
+
+def test_a_file_that_was_damaged_at_first_and_mended_is_kept_as_a_whole(tmp_path: Path) -> None:
+    path = live_file(tmp_path, 1, 2, 4)
+    whole = path.read_bytes()
+    path.write_bytes(whole[:-20])
+    sidecar = Sidecar(tmp_path)
+    assert sidecar.value() == 3
+    path.write_bytes(whole)
+    assert sidecar.value() == 7
+    path.write_bytes(b"\x01")
+    assert sidecar.after(0) == 0
+    assert sidecar.after(DAMAGED_FOR_SECONDS) == 1
+    assert sidecar.value() == 7
+    assert total(tmp_path) == 7
+
+
 def test_a_file_that_is_being_made_is_left_alone(tmp_path: Path) -> None:
     sidecar = Sidecar(tmp_path)
     path = tmp_path / "counter_elsewhere.db"
