@@ -2,13 +2,23 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import signal
 from pathlib import Path
 
 import aiohttp
 import pytest
+from aiohttp import web
+from aiohttp.test_utils import TestClient, TestServer
+from prometheus_client import Metric
 
+from sidecar.documents import Documents
+from sidecar.linger import Linger
+from sidecar.redaction import Redactor
+from sidecar.registry import Registry
+from sidecar.scheduler import Scheduler
+from sidecar.web import Routes
 from tests.e2e.conftest import Start
 from tests.e2e.servers import Prometheus, Sidecar, wait_until
 from tests.sidecar.spool.spools import change_in_place, counter, living_worker
@@ -63,6 +73,42 @@ async def test_one_more_scrape_is_answered_and_ends_it(start: Start, tmp_path: P
     assert (status, body.splitlines()[-1][:8]) == (200, "sidecar_")
     assert await sidecar.exit_status() == 0
     assert "last_counts_not_scraped" not in sidecar.output()
+
+
+class SlowRegistry(Registry):
+    """What it has collected it gives when it is told to."""
+
+    def __init__(self, spool: Path) -> None:
+        super().__init__(spool)
+        self.has_collected = asyncio.Event()
+        self.may_give = asyncio.Event()
+
+    async def snapshot(self) -> list[Metric]:
+        families = await super().snapshot()
+        self.has_collected.set()
+        await self.may_give.wait()
+        return families
+
+
+async def test_a_scrape_that_was_collected_before_it_was_told_to_stop_is_not_the_last(tmp_path: Path) -> None:
+    registry = SlowRegistry(tmp_path)
+    linger = Linger()
+    linger.seconds = 3600.0
+    routes = Routes(registry, Scheduler(registry.service), Redactor(), Documents(registry), linger)
+    app = web.Application()
+    app.add_routes(routes.table())
+    async with asyncio.timeout(30), TestClient(TestServer(app)) as client:
+        early = asyncio.ensure_future(client.get("/metrics"))
+        await registry.has_collected.wait()
+        lingering = asyncio.ensure_future(linger.until_scraped())
+        assert (await client.get("/healthz")).status == 200
+        assert linger.has_begun
+        registry.may_give.set()
+        assert b"sidecar_" in await (await early).read()
+        assert (await client.get("/healthz")).status == 200  # by now the server is done with the scrape
+        assert not lingering.done()
+        assert b"sidecar_" in await (await client.get("/metrics")).read()
+        await lingering
 
 
 @pytest.mark.parametrize("second", [signal.SIGTERM, signal.SIGINT], ids=lambda number: number.name)
