@@ -12,6 +12,10 @@ from pipeline.prices import Prices
 _OUTPUT_LIMITS: Final = ("max_completion_tokens", "max_output_tokens", "max_tokens", "max_tokens_to_sample")
 _MOST_TOKENS: Final = 10**9
 _MOST_CHOICES: Final = 1024
+_MOST_MODELS: Final = 16
+_MOST_SEARCHES: Final = 1000
+_SEARCHES_WITHOUT_LIMIT: Final = 10
+_MOST_WORD_CHARS: Final = 40
 
 _TOKENS_PER_IMAGE: Final = 50_000
 """More than the eight tiles of the greatest picture that gpt-4o-mini takes, which are dearest in tokens."""
@@ -39,17 +43,27 @@ class Unseen(NamedTuple):
 def most_usd(prices: Prices, provider: str, body: Mapping[str, Any], *, reads_more: bool = False) -> float:
     """By the length of the body, the answers' greatest length, and what the model reads beside the body.
 
-    `reads_more` says that it does, whatever the body says.
+    `reads_more` says that it does, whatever the body says. Any of the `models` that OpenRouter may turn to
+    may answer.
     """
     unseen = unseen_input(body)
-    model = body.get("model")
-    return prices.upper_bound_usd(
-        provider=provider,
-        model=model if isinstance(model, str) else "",
-        prompt_bytes=_bytes_of(body) + unseen.images * _TOKENS_PER_IMAGE,
-        max_output_tokens=_longest(body),
-        choices=max(_choices(body.get(key)) for key in ("n", "best_of")),
-        fills_context=reads_more or unseen.is_open,
+    prompt_bytes, max_output_tokens = _bytes_of(body), _longest(body)
+    choices = max(_choices(body.get(key)) for key in ("n", "best_of")) * _prompts(body.get("prompt"))
+    tier, searches = _word(body.get("service_tier")), _searches(body)
+    return max(
+        prices.upper_bound_usd(
+            provider=provider,
+            model=model,
+            prompt_bytes=prompt_bytes,
+            max_output_tokens=max_output_tokens,
+            other_input_tokens=unseen.images * _TOKENS_PER_IMAGE,
+            choices=choices,
+            searches=searches,
+            fills_context=reads_more or unseen.is_open,
+            service_tier=None if tier == "auto" else tier,
+            speed=_word(body.get("speed")),
+        )
+        for model in _models(body)
     )
 
 
@@ -58,7 +72,7 @@ def unseen_input(body: Mapping[str, Any]) -> Unseen:
     is_open = (
         any(body.get(key) for key in _CONTEXTS)
         or isinstance(body.get("prompt"), Mapping)
-        or _READING_MODELS.search(str(body.get("model"))) is not None
+        or any(_READING_MODELS.search(model) for model in _models(body))
     )
     images = parts = 0
     left: list[object] = [body]
@@ -80,6 +94,9 @@ def _is_open(part: Mapping[Any, Any]) -> bool:
     # A tool's schema may have such keys too, but not with a text or a list.
     if any(isinstance(part.get(key), str | list) for key in _FILES):
         return True
+    audio = part.get("audio")
+    if isinstance(audio, Mapping) and "id" in audio:  # what was said in an earlier answer
+        return True
     kind = part.get("type")
     if not isinstance(kind, str):
         return False
@@ -95,6 +112,38 @@ def _is_elsewhere(file: object) -> bool:
     """OpenRouter takes a file's URL in the place of its data."""
     data = file.get("file_data") if isinstance(file, Mapping) else None
     return isinstance(data, str) and data.startswith(("http://", "https://"))
+
+
+def _models(body: Mapping[str, Any]) -> list[str]:
+    """That which is asked for, and those that may stand in; "" is one that nobody lists."""
+    others = body.get("models")
+    names = [body.get("model"), *(others[:_MOST_MODELS] if isinstance(others, list | tuple) else ())]
+    models = list(dict.fromkeys(name for name in names if isinstance(name, str)))
+    is_all = len(names) <= _MOST_MODELS
+    return models if models and is_all else [*models, ""]
+
+
+def _prompts(prompt: object) -> int:
+    """How many texts are to be completed; a list of numbers is one, in tokens."""
+    if not isinstance(prompt, list | tuple) or all(isinstance(item, int) for item in prompt):
+        return 1
+    return len(prompt)
+
+
+def _searches(body: Mapping[str, Any]) -> int:
+    """As many as its tools may make; where they have no limit, nobody knows."""
+    tools = body.get("tools")
+    searches = 0
+    for tool in tools[:_MOST_PARTS] if isinstance(tools, list | tuple) else ():
+        kind = tool.get("type") if isinstance(tool, Mapping) else None
+        if isinstance(kind, str) and kind.startswith("web_search"):
+            most = tool.get("max_uses")
+            searches += most if isinstance(most, int) and most >= 0 else _SEARCHES_WITHOUT_LIMIT
+    return min(searches, _MOST_SEARCHES)
+
+
+def _word(value: object) -> str | None:
+    return value if isinstance(value, str) and len(value) <= _MOST_WORD_CHARS else None
 
 
 def _longest(body: Mapping[str, Any]) -> int | None:

@@ -21,9 +21,9 @@ CEILING_USD_PER_CREDIT: Final = 0.0064
 
 CEILING_CREDITS_PER_CALL: Final = 10
 
-_CEILINGS: Final = {"anthropic": Rates(30e-6, 75e-6)}
-_CEILING_ELSEWHERE: Final = Rates(150e-6, 600e-6)
-"""A token of the dearest models of the price table, Claude Opus cached for an hour and o1-pro."""
+_CEILINGS: Final = {"anthropic": Rates(32e-6, 80e-6, 32e-6, 0.01)}
+_CEILING_ELSEWHERE: Final = Rates(150e-6, 600e-6, 150e-6, 0.035)
+"""What the dearest models of the price table ask: Claude Fable in a hurry, o1-pro."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,22 +65,34 @@ class Prices:
         model: str,
         prompt_bytes: int,
         max_output_tokens: int | None,
+        other_input_tokens: int = 0,
         choices: int = 1,
+        searches: int = 0,
         fills_context: bool = False,
+        service_tier: str | None = None,
+        speed: str | None = None,
     ) -> float:
         """The most that a call can cost before it is made; what to hold of a budget.
 
-        Every byte of the prompt is taken for a token at the dearest input rate, and all the output of each
-        of the `choices` for used. With `fills_context`, the model may read as much besides as it can take.
-        Without `max_output_tokens`, or for a model whose rates or context nobody lists, the ceiling of each
-        choice serves where it is more.
+        Every byte of the prompt is taken for a token at the dearest rate for text, and all the output of
+        each of the `choices` for used. `other_input_tokens` are of pictures and the like, `searches` on the
+        web. With `fills_context`, the model may read as much besides as it can take. Without
+        `max_output_tokens`, or for a model whose rates or context nobody lists, the ceiling of each choice
+        serves where it is more. Without a `service_tier` (OpenAI's word), it is the dearest; a `speed`
+        (Anthropic's) is none but the one that is asked for.
         """
         own = self.overrides.rates(model)
-        rates = table_rates(provider, model) if own is None else _dearest(own)
+        if own is None:
+            rates = table_rates(provider, model, service_tier=service_tier, speed=speed)
+        else:
+            rates = _dearest(own)
         context = context_window(provider, model) if fills_context else 0
         known = rates is not None and max_output_tokens is not None and context is not None
         rates = _CEILINGS.get(provider, _CEILING_ELSEWHERE) if rates is None else rates
-        input_usd = (prompt_bytes + (context or 0)) * rates.input_usd
+        input_usd = prompt_bytes * rates.input_usd
+        if context or other_input_tokens or searches:
+            input_usd += (other_input_tokens + (context or 0)) * rates.other_input_usd
+            input_usd += searches * rates.search_usd
         bound = input_usd + choices * (max_output_tokens or 0) * rates.output_usd
         return bound if known else max(bound, choices * CEILING_USD_PER_CALL)
 
@@ -117,7 +129,7 @@ def _dearest(own: ModelRates) -> Rates:
     rates = own.usd_per_mtok
     inputs = (TokenType.INPUT, TokenType.CACHE_READ, TokenType.CACHE_WRITE)
     outputs = (TokenType.OUTPUT, TokenType.REASONING)
-    return Rates(*(max(rates[kind] for kind in kinds) / 1e6 for kinds in (inputs, outputs)))
+    return Rates(*(max(rates[kind] for kind in kinds) / 1e6 for kinds in (inputs, outputs, inputs)))
 
 
 def _reported_price(usage: Mapping[str, Any]) -> float | None:

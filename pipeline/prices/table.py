@@ -8,7 +8,8 @@ from __future__ import annotations
 import functools
 import logging
 import math
-from collections.abc import Mapping
+import re
+from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
@@ -17,7 +18,7 @@ from pipeline.prices.flat_rates import FlatRates, flat_rates
 from pipeline.prices.usage import Flavor, Usage
 
 if TYPE_CHECKING:
-    from genai_prices.types import ModelInfo, ModelPrice, Provider
+    from genai_prices.types import ModelInfo, ModelPrice, PriceVariant, Provider
 
 log = logging.getLogger(__name__)
 
@@ -27,12 +28,23 @@ MAX_CALL_USD: Final = 10_000.0
 _MAX_MODEL_NAME_CHARS: Final = 200
 _REMEMBERED_MODELS: Final = 256
 
+_TEXT: Final = re.compile(r"(input|cache_read|cache_write(_5m|_1h)?)_mtok")
+_INPUT: Final = re.compile(r"(input|cache)_\w*mtok")
+_OUTPUT: Final = re.compile(r"output_\w*mtok")
+_SEARCHES: Final = re.compile(r"web_searches_kcount")
+"""genai-prices' names for the prices of a million tokens, and of a thousand searches."""
+
 
 class Rates(NamedTuple):
-    """The most that a token of the prompt and one of the answer can cost, in USD."""
+    """The most that can be asked in USD for a token of text that is sent, and one of the answer.
+
+    And for a token of what else the model takes in (sounds, pictures), and for a search on the web.
+    """
 
     input_usd: float
     output_usd: float
+    other_input_usd: float
+    search_usd: float = 0.0
 
 
 def table_price(
@@ -57,11 +69,17 @@ def table_price(
     return usd if math.isfinite(usd) and 0 < usd <= MAX_CALL_USD else None
 
 
-def table_rates(provider: str, model: str) -> Rates | None:
-    """The model's dearest rates: of any tier, written to a cache or not. None where the table has none."""
+def table_rates(
+    provider: str, model: str, *, service_tier: str | None = None, speed: str | None = None
+) -> Rates | None:
+    """The model's dearest rates: for any size of the request, written to a cache or not, heard or read.
+
+    `service_tier` and `speed` are what is asked for. A provider may have set another tier for whoever asks
+    for none, and none is faster than it was asked to be. None where the table has no rates.
+    """
     try:
-        lasting = _lasting_rates(provider, model)
-        return _rates_now(provider, model) if lasting is None else lasting
+        lasting = _lasting_rates(provider, model, service_tier, speed)
+        return _rates_now(provider, model, service_tier, speed) if lasting is None else lasting
     except Exception as error:  # noqa: BLE001  (ImportError among them: then there is no table)
         log.debug("price.no_rates provider=%s error=%s", provider, type(error).__name__)
         return None
@@ -96,17 +114,29 @@ def _flat_rates(provider: str, model: str, flavor: Flavor) -> FlatRates | None:
 
 
 @functools.lru_cache(maxsize=_REMEMBERED_MODELS)
-def _lasting_rates(provider: str, model: str) -> Rates | None:
+def _lasting_rates(provider: str, model: str, service_tier: str | None, speed: str | None) -> Rates | None:
     """None where they go by the day or the hour, too."""
     entry = _find(provider, model)
     if entry is None or isinstance(entry[1].prices, list):
         return None
-    return _dearest_rates(entry[1].prices)
+    return _dearest_rates(entry[1].prices, _variants(entry[1], service_tier, speed))
 
 
-def _rates_now(provider: str, model: str) -> Rates | None:
+def _rates_now(provider: str, model: str, service_tier: str | None, speed: str | None) -> Rates | None:
     entry = _find(provider, model)
-    return None if entry is None else _dearest_rates(entry[1].get_prices(datetime.now(UTC)))
+    if entry is None:
+        return None
+    prices = entry[1].get_prices(datetime.now(UTC))
+    return _dearest_rates(prices, _variants(entry[1], service_tier, speed))
+
+
+def _variants(info: ModelInfo, service_tier: str | None, speed: str | None) -> Iterable[PriceVariant]:
+    """Those that may hold for such a request, whenever they begin to."""
+    for variant in info.price_variants or ():
+        tier = variant.when.get("service_tier")
+        is_tier = service_tier is None or tier is None or tier == service_tier
+        if is_tier and variant.when.get("speed") in (None, speed):
+            yield variant
 
 
 def _price(
@@ -152,13 +182,20 @@ def _context(answer: Mapping[str, Any]) -> dict[str, str]:
     return {key: value for key, value in stated.items() if isinstance(value, str)}
 
 
-def _dearest_rates(prices: ModelPrice) -> Rates | None:
-    inputs = ("input_mtok", "cache_write_mtok", "cache_write_5m_mtok", "cache_write_1h_mtok")
-    outputs = ("output_mtok", "output_reasoning_mtok")
-    dearest = [
-        max((_dearest(getattr(prices, key, None)) for key in keys), default=0.0) for keys in (inputs, outputs)
-    ]
-    return Rates(*(usd / 1e6 for usd in dearest)) if dearest[0] > 0 else None
+def _dearest_rates(prices: ModelPrice, variants: Iterable[PriceVariant]) -> Rates | None:
+    listed = {key: [price] for key, price in vars(prices).items()}
+    for variant in variants:
+        for key, price in vars(variant.prices).items():
+            listed.setdefault(key, []).append(price)
+
+    def dearest(kind: re.Pattern[str]) -> float:
+        fitting = (price for key in listed if kind.fullmatch(key) for price in listed[key])
+        return max(map(_dearest, fitting), default=0.0)
+
+    if dearest(_TEXT) <= 0:
+        return None
+    text_usd, output_usd, input_usd = (dearest(kind) / 1e6 for kind in (_TEXT, _OUTPUT, _INPUT))
+    return Rates(text_usd, output_usd, input_usd, dearest(_SEARCHES) / 1e3)
 
 
 def _dearest(price: Any) -> float:  # noqa: ANN401

@@ -24,6 +24,7 @@ from pipeline.prices import (
     price_chat_completion,
     read_overrides,
 )
+from pipeline.prices.table import table_rates
 from tests.pipeline.answers import (
     CHAT_COMPLETION,
     CHAT_COMPLETION_LAST_CHUNK,
@@ -317,8 +318,55 @@ def test_a_file_that_cannot_be_read_or_is_too_long_is_refused(tmp_path: Path) ->
 )
 def test_the_upper_bound_takes_every_byte_for_a_token(model: str, bound: float) -> None:
     assert Prices().upper_bound_usd(
-        provider="openai", model=model, prompt_bytes=4000, max_output_tokens=1000
+        provider="openai", model=model, prompt_bytes=4000, max_output_tokens=1000, service_tier="default"
     ) == pytest.approx(bound)
+
+
+def bound_usd(model: str, provider: str = "openai", **asked: Any) -> float:
+    return Prices().upper_bound_usd(
+        provider=provider, model=model, **{"prompt_bytes": 0, "max_output_tokens": 10**6, **asked}
+    )
+
+
+@pytest.mark.parametrize(
+    ("provider", "model", "asked", "output_usd"),
+    [
+        ("openai", "gpt-5", {"service_tier": "default"}, 10),
+        ("openai", "gpt-5", {"service_tier": "flex"}, 10),
+        ("openai", "gpt-5", {"service_tier": "priority"}, 20),
+        ("openai", "gpt-5", {"service_tier": None}, 20),  # as the project is set up at OpenAI
+        ("openai", "gpt-5", {"speed": "fast"}, 20),
+        ("anthropic", "claude-opus-4-8", {}, 25),
+        ("anthropic", "claude-opus-4-8", {"speed": "standard"}, 25),
+        ("anthropic", "claude-opus-4-8", {"speed": "fast"}, 50),
+        ("openai", "gpt-audio", {}, 64),
+    ],
+)
+def test_the_upper_bound_is_of_the_dearest_that_may_be_asked_for(
+    provider: str, model: str, asked: dict[str, Any], output_usd: float
+) -> None:
+    assert bound_usd(model, provider, **asked) == pytest.approx(output_usd)
+
+
+def test_sounds_and_pictures_and_searches_are_held_at_their_own_rates() -> None:
+    audio: dict[str, Any] = {"model": "gpt-audio", "max_output_tokens": 0}
+    assert bound_usd(**audio, prompt_bytes=10**6) == pytest.approx(2.5)
+    assert bound_usd(**audio, other_input_tokens=10**6) == pytest.approx(32)
+    haiku: dict[str, Any] = {"model": "claude-haiku-4-5", "provider": "anthropic", "max_output_tokens": 0}
+    assert bound_usd(**haiku, searches=30) == pytest.approx(0.3)
+
+
+def test_no_listed_model_is_dearer_than_the_ceiling_of_one_that_is_not() -> None:
+    from genai_prices.data_snapshot import get_snapshot
+
+    million = 10**6
+    asked = dict.fromkeys(("prompt_bytes", "max_output_tokens", "other_input_tokens", "searches"), million)
+    for provider in ("anthropic", "openai"):
+        models = next(source.models for source in get_snapshot().providers if source.id == provider)
+        ceiling = bound_usd("nobody/knows", provider, **asked)
+        for model in models:
+            rates = table_rates(provider, model.id, speed="fast")
+            assert rates is None or million * sum(rates) <= ceiling, model.id
 
 
 def test_the_upper_bound_takes_a_cached_prompts_dearest_rate_and_the_users_own(tmp_path: Path) -> None:

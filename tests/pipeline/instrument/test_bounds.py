@@ -10,7 +10,7 @@ from pipeline.instrument.bounds import Unseen, most_usd, unseen_input
 from pipeline.prices import CEILING_USD_PER_CALL, Prices
 
 INPUT_USD, OUTPUT_USD, CONTEXT = 0.15e-6, 0.6e-6, 128_000
-ASKED: dict[str, Any] = {"model": "gpt-4o-mini", "max_tokens": 100}
+ASKED: dict[str, Any] = {"model": "gpt-4o-mini", "max_tokens": 100, "service_tier": "default"}
 SCHEMA = {"type": "object", "properties": {"file_id": {"type": "string"}, "url": {"type": "string"}}}
 
 
@@ -30,6 +30,7 @@ def part(**content: Any) -> dict[str, Any]:
         {"input": [{"role": "user", "content": [{"type": "input_file", "file_url": "https://e.com/a.pdf"}]}]},
         part(type="file", file={"file_id": "file_1"}),
         part(type="file", file={"file_data": "https://example.com/a.pdf"}),
+        {"messages": [{"role": "assistant", "audio": {"id": "audio_1"}}]},
         part(type="video_url", video_url={"url": "https://example.com/a.mp4"}),
         part(type="document", source={"type": "url", "url": "https://example.com/a.pdf"}),
         part(type="document", source={"type": "file", "file_id": "file_1"}),
@@ -56,6 +57,7 @@ def test_what_the_model_reads_beside_the_body_may_fill_its_context(body: dict[st
     [
         part(type="text", text="see https://example.com/a.pdf"),
         {"prompt": "Once upon a time"},
+        {"audio": {"voice": "alloy", "format": "mp3"}},
         {"tools": [{"type": "function", "function": {"name": "open", "parameters": SCHEMA}}]},
         {"tools": [{"name": "open", "input_schema": SCHEMA}, {"type": "bash_20250124", "name": "bash"}]},
         part(type="file", file={"filename": "a.pdf", "file_data": "data:application/pdf;base64,AAAA"}),
@@ -87,6 +89,57 @@ def test_each_choice_may_be_as_long_as_allowed(key: str, choices: Any) -> None:
     many = most_usd(Prices(), "openai", ASKED | {key: choices})
     expected = choices if isinstance(choices, int) and choices > 1 else 1
     assert many - one == pytest.approx(100 * (expected - 1) * OUTPUT_USD, abs=20 * INPUT_USD)
+
+
+@pytest.mark.parametrize(
+    ("prompt", "texts"), [(["hi"] * 100, 100), ([[1, 2], [3]], 2), ([1, 2, 3], 1), ([], 1), ("hi", 1)]
+)
+def test_each_text_that_is_to_be_completed_may_be_as_long_as_allowed(prompt: object, texts: int) -> None:
+    held = most_usd(Prices(), "openai", ASKED | {"prompt": prompt, "n": 2})
+    assert held == pytest.approx(2 * texts * 100 * OUTPUT_USD, abs=1000 * INPUT_USD)
+
+
+@pytest.mark.parametrize(
+    ("models", "as_dear_as"),
+    [
+        (["openai/gpt-4o-mini", "anthropic/claude-opus-4"], "anthropic/claude-opus-4"),
+        (["openai/gpt-4o-mini"] * 16, ""),  # so many are not looked up
+        (["openai/gpt-4o-mini", None, 5], "openai/gpt-4o-mini"),
+        ("anthropic/claude-opus-4", "openai/gpt-4o-mini"),
+    ],
+)
+def test_the_dearest_model_that_may_stand_in_is_held(models: object, as_dear_as: str) -> None:
+    asked = {"model": "openai/gpt-4o-mini", "max_tokens": 10**6, "models": models}
+    held = most_usd(Prices(), "openrouter", asked)
+    expected = most_usd(Prices(), "openrouter", {"model": as_dear_as, "max_tokens": 10**6})
+    assert held == pytest.approx(expected, rel=0.01)
+
+
+@pytest.mark.parametrize(
+    ("tools", "searches"),
+    [
+        ([{"type": "web_search_20250305", "max_uses": 30}], 30),
+        ([{"type": "web_search"}, {"type": "web_search_20250305", "max_uses": -1}], 20),
+        ([{"type": "web_search", "max_uses": 10**400}], 1000),
+        ([{"type": "web_fetch_20250910", "max_uses": 5}, {"type": 5}, "web_search"], 0),
+        ("web_search", 0),
+    ],
+)
+def test_a_search_on_the_web_costs_more_than_what_is_read_there(tools: object, searches: int) -> None:
+    asked = {**ASKED, "previous_response_id": "resp_0"}
+    held = most_usd(Prices(), "openai", asked | {"tools": tools}) - most_usd(Prices(), "openai", asked)
+    assert held == pytest.approx(searches * 0.01, abs=1000 * INPUT_USD)
+
+
+def test_a_dearer_tier_or_speed_is_held_where_it_is_asked_for() -> None:
+    asked = {"model": "gpt-5", "max_tokens": 10**6}
+    held = {
+        tier: round(most_usd(Prices(), "openai", {**asked, "service_tier": tier}))
+        for tier in ("default", "priority", "auto", None, "x" * 100)
+    }
+    assert held == {"default": 10, "priority": 20, "auto": 20, None: 20, "x" * 100: 20}
+    fast = {"model": "claude-opus-4-8", "max_tokens": 10**6, "speed": "fast"}
+    assert most_usd(Prices(), "anthropic", fast) == pytest.approx(50, rel=0.001)
 
 
 def test_without_a_limit_each_choice_is_held_at_the_ceiling() -> None:
