@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from pipeline.cluster import Cluster
     from pipeline.jobs import JobSource
     from pipeline.jobs.collection import PostingCollection
+    from pipeline.jobs.posting_record import RunCv
     from pipeline.meter import Meter
     from pipeline.runner import Runner
     from pipeline.settings import Settings
@@ -67,7 +68,7 @@ class Execution:
         self._meter = meter
         self._stopped_by: int | None = None
         self._watchdog: threading.Timer | None = None
-        self._is_first_round = True
+        self._cv: RunCv | None = None
         self._is_over = False
 
     def run(self) -> int:
@@ -106,11 +107,11 @@ class Execution:
         """Run the jobs once, or again and again; the providers and what they have learnt stay."""
         async with self._open_runner() as runner:
             collect_seldom()
+            self._cv = self._starting_cv()
             while True:
                 succeeded = await self._round(runner)
                 if self._options.every_seconds is None or self._is_over:
                     return 0 if succeeded else _SOME_FAILED
-                self._is_first_round = False
                 await asyncio.sleep(self._options.every_seconds)
 
     async def _round(self, runner: Runner | Cluster) -> bool:
@@ -126,6 +127,8 @@ class Execution:
                 return False
             finally:
                 summary.write()
+        # Later rounds leave alone what another candidate's run does meanwhile, or both would go on for ever.
+        self._cv = None
         return summary.all_done
 
     def _open_runner(self) -> AbstractAsyncContextManager[Runner | Cluster]:
@@ -169,15 +172,20 @@ class Execution:
 
     def _open_collection(self, name: str) -> AbstractAsyncContextManager[PostingCollection]:
         from pipeline.jobs.collection import PostingCollection
-        from pipeline.layers.candidate import Candidate
 
         if self._settings.mongodb_uri is None:
             raise UsageError("--from-mongodb: MONGODB_URI is not set; set it to mongodb://host:27017")
-        # Later rounds leave alone what another candidate's run does meanwhile, or both would go on for ever.
-        cv = Candidate.parse(self._settings.candidate_cv).digest() if self._is_first_round else None
         return PostingCollection.open(
-            self._settings.mongodb_uri, self._settings.mongodb_database, name, cv=cv
+            self._settings.mongodb_uri, self._settings.mongodb_database, name, cv=self._cv
         )
+
+    def _starting_cv(self) -> RunCv | None:
+        if self._options.collection is None:
+            return None
+        from pipeline.jobs.posting_record import RunCv
+        from pipeline.layers.candidate import Candidate
+
+        return RunCv(Candidate.parse(self._settings.candidate_cv).digest())
 
 
 def _complain(error: SourceError) -> None:

@@ -25,7 +25,17 @@ from pymongo.errors import PyMongoError, WriteError
 
 from pipeline.jobs.files import UsageError
 from pipeline.jobs.job import Job
-from pipeline.jobs.posting_record import FIELD, RELEASED, RUNNING, Update, claimable, ended, job_of, kept
+from pipeline.jobs.posting_record import (
+    FIELD,
+    RELEASED,
+    RUNNING,
+    RunCv,
+    Update,
+    claimable,
+    ended,
+    job_of,
+    kept,
+)
 from pipeline.jobs.source import SourceError
 from pipeline.metrics import RunOutcome
 
@@ -54,11 +64,14 @@ class PostingCollection:
         self,
         collection: AsyncIOMotorCollection[dict[str, Any]],
         *,
-        cv: str | None = None,
+        cv: RunCv | None = None,
         lease_seconds: float = LEASE_SECONDS,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        """With `cv`, a CV's digest, records that are done with another CV are taken as well."""
+        """With `cv`, records that are done with another CV are taken as well.
+
+        A run that opens the collection again and again passes the same one.
+        """
         self._collection = collection
         self._cv = cv
         self._lease_seconds = lease_seconds
@@ -78,7 +91,7 @@ class PostingCollection:
         database: str,
         collection: str,
         *,
-        cv: str | None = None,
+        cv: RunCv | None = None,
         lease_seconds: float = LEASE_SECONDS,
     ) -> AsyncIterator[Self]:
         """Claims are renewed until the block ends; what could not be written is tried again then.
@@ -125,6 +138,8 @@ class PostingCollection:
                     {FIELD: None, "$and": [{FIELD: {"$exists": True}}]}, {"$unset": {FIELD: ""}}
                 )
                 self._started = now
+                if self._cv is not None and self._cv.began is None:
+                    self._cv.began = now
             record = await self._collection.find_one_and_update(
                 claimable(now=now, started=self._started, cv=self._cv),
                 {

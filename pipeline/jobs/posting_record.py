@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Final
 
@@ -23,8 +24,21 @@ RELEASED: Final = "released"
 Update = dict[str, dict[str, Any]]
 
 
-def claimable(*, now: datetime, started: datetime, cv: str | None) -> dict[str, Any]:
-    """The filter for records that a run may take which has begun at `started`."""
+@dataclass(slots=True)
+class RunCv:
+    """The CV that a run began with; records that were done with another before then are taken up.
+
+    Attributes:
+        digest: Of the CV.
+        began: When, by the server's clock; None until the server was asked for the first time.
+    """
+
+    digest: str
+    began: datetime | None = None
+
+
+def claimable(*, now: datetime, started: datetime, cv: RunCv | None) -> dict[str, Any]:
+    """The filter for records that a round may take which has begun at `started`."""
     state, before = f"{FIELD}.state", {f"{FIELD}.ended_at": {"$lt": started}}
     choices: list[dict[str, Any]] = [
         {FIELD: {"$exists": False}},
@@ -35,7 +49,10 @@ def claimable(*, now: datetime, started: datetime, cv: str | None) -> dict[str, 
     ]
     if cv is not None:
         done = [outcome.value for outcome in sorted(DONE)]
-        choices.append({state: {"$in": done}, f"{FIELD}.cv": {"$exists": True, "$ne": cv}, **before})
+        another = {"$exists": True, "$ne": cv.digest}
+        choices.append(
+            {state: {"$in": done}, f"{FIELD}.cv": another, f"{FIELD}.ended_at": {"$lt": cv.began}}
+        )
     return {"$or": choices}
 
 

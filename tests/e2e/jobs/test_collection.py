@@ -14,7 +14,7 @@ from pydantic import BaseModel
 from pipeline.jobs import Job, JobReport, SourceError, UsageError
 from pipeline.jobs.collection import PostingCollection
 from pipeline.jobs.note import KeptResult, LayerNote
-from pipeline.jobs.posting_record import FIELD
+from pipeline.jobs.posting_record import FIELD, RunCv
 from pipeline.metrics import RunOutcome
 from tests.e2e.jobs.standing_in import world
 from tests.e2e.servers import MongoServer
@@ -142,7 +142,7 @@ async def test_abandoned_claim_comes_back_with_what_its_worker_had_done(
     assert taken[0].earlier == {"one": KeptResult({"text": "fire"}, note)}
 
 
-async def take_one(uri: str, cv: str | None = None) -> Job | None:
+async def take_one(uri: str, cv: RunCv | None = None) -> Job | None:
     """As a run that has just begun."""
     await asyncio.sleep(0.002)  # the server's clock has whole milliseconds
     async with PostingCollection.open(uri, "pipeline", "postings", cv=cv) as postings:
@@ -208,14 +208,29 @@ async def test_record_that_is_done_is_taken_up_for_another_cv_alone(
     mongodb: MongoServer, records: Records
 ) -> None:
     await fill(records, 1)
-    async with PostingCollection.open(mongodb.uri, "pipeline", "postings", cv="Alex") as postings:
+    async with PostingCollection.open(mongodb.uri, "pipeline", "postings", cv=RunCv("Alex")) as postings:
         job = await postings.take()
         assert job is not None
         gave(job, "one", "fits", cv="Alex")
         await postings.give_back(job, report(job, RunOutcome.SUCCEEDED))
-    assert await take_one(mongodb.uri, cv="Alex") is None
+    assert await take_one(mongodb.uri, cv=RunCv("Alex")) is None
     assert await take_one(mongodb.uri) is None
-    assert await take_one(mongodb.uri, cv="Billie") is not None
+    assert await take_one(mongodb.uri, cv=RunCv("Billie")) is not None
+
+
+async def test_run_leaves_alone_what_was_done_with_another_cv_since_it_began(
+    mongodb: MongoServer, records: Records
+) -> None:
+    alex, billie = RunCv("Alex"), RunCv("Billie")
+    assert [await take_one(mongodb.uri, cv=cv) for cv in (alex, billie)] == [None, None]
+    await fill(records, 1)
+    async with PostingCollection.open(mongodb.uri, "pipeline", "postings", cv=alex) as postings:
+        job = await postings.take()
+        assert job is not None
+        gave(job, "one", "fits", cv="Alex")
+        await postings.give_back(job, report(job, RunOutcome.SUCCEEDED))
+    assert await take_one(mongodb.uri, cv=billie) is None
+    assert await take_one(mongodb.uri, cv=RunCv("Billie")) is not None
 
 
 async def test_record_whose_field_of_ours_is_null_is_new(mongodb: MongoServer, records: Records) -> None:

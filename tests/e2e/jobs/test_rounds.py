@@ -3,9 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
+from motor.motor_asyncio import AsyncIOMotorClient
+
+from pipeline.jobs.posting_record import FIELD
 from tests.e2e.jobs.standing_in import world
+from tests.e2e.servers import MongoServer
 
 
 async def read_until(stream: asyncio.StreamReader | None, text: str) -> None:
@@ -54,3 +60,20 @@ async def test_directory_that_is_not_there_from_the_start_is_refused(tmp_path: P
         _, err = await process.communicate()
     assert (process.returncode, err.count(b"\n")) == (2, 1)
     assert b"does not exist" in err
+
+
+async def test_run_with_another_cv_that_began_while_mongodb_was_away_takes_what_is_done_all_the_same(
+    mongodb: MongoServer, tmp_path: Path
+) -> None:
+    client: AsyncIOMotorClient[dict[str, Any]] = AsyncIOMotorClient(mongodb.uri)
+    done = {"state": "succeeded", "cv": "another", "ended_at": datetime.now(UTC) - timedelta(hours=1)}
+    await client["pipeline"]["postings"].insert_one({"title": "Cook", "company": "Inn", FIELD: done})
+    client.close()
+    await mongodb.kill()
+    async with world(tmp_path) as at:
+        process = await at.start("--from-mongodb", "postings", "--every", "0.05", MONGODB_URI=mongodb.uri)
+        await read_until(process.stderr, "no posting can be had")
+        await mongodb.start()
+        await read_until(process.stdout, "1 job: 1 succeeded")
+        process.terminate()
+        await process.communicate()
