@@ -21,7 +21,7 @@ import structlog
 from bson.errors import BSONError
 from motor.motor_asyncio import AsyncIOMotorClient
 from pymongo import ReturnDocument
-from pymongo.errors import PyMongoError, WriteError
+from pymongo.errors import AutoReconnect, PyMongoError, WriteError
 
 from pipeline.jobs.files import UsageError
 from pipeline.jobs.job import Job
@@ -79,6 +79,8 @@ class PostingCollection:
         self._claims: dict[str, Any] = {}
         """By the job's id: the record's `_id` and our token."""
         self._unwritten: dict[str, tuple[Mapping[str, Any], Update]] = {}
+        self._is_away = False
+        """The server, as far as a layer's result could tell; it is back when a claim can be renewed."""
         self._started: datetime | None = None
         self._server_time = datetime(1970, 1, 1)  # noqa: DTZ001 - as the server's, UTC without saying so
         self._asked_at = 0.0
@@ -163,15 +165,19 @@ class PostingCollection:
         return job
 
     async def keep(self, job: Job, layer: str) -> None:
-        """Put the layer's result into the record: another machine could go on from there."""
+        """Put the layer's result into the record: another machine could go on from there.
+
+        While the server is away only the first waits for it. What is left out comes with the job's outcome.
+        """
         ours = self._claims.get(job.id)
-        if ours is None:
+        if ours is None or self._is_away:
             return
         update = kept(job, layer)
         update["$set"][f"{FIELD}.claimed_until"] = self._lease_end()
         try:
             await self._collection.update_one(ours, update)
         except (PyMongoError, BSONError, OverflowError) as error:
+            self._is_away = isinstance(error, AutoReconnect)
             log.warning("record.result_not_kept", job=job.id, layer=layer, reason=type(error).__name__)
 
     async def give_back(self, job: Job, report: JobReport) -> None:
@@ -238,6 +244,7 @@ class PostingCollection:
     async def _ask_time(self) -> datetime:
         hello = await self._collection.database.client.admin.command("hello")
         self._server_time, self._asked_at = hello["localTime"], self._clock()
+        self._is_away = False
         return self._server_time
 
     def _now(self) -> datetime:

@@ -42,6 +42,6 @@ class Journals:
     def _open(self, path: str, output: Path) -> Journal:
         try:
             return Journal.open(path, output)
-        except FileNotFoundError:  # once in an output directory
-            Path(self._directory).mkdir(mode=0o700, exist_ok=True)
+        except FileNotFoundError:  # once in an output directory, or somebody has removed that
+            Path(self._directory).mkdir(mode=0o700, parents=True, exist_ok=True)
             return Journal.open(path, output)

@@ -50,9 +50,7 @@ def claimable(*, now: datetime, started: datetime, cv: RunCv | None) -> dict[str
     if cv is not None:
         done = [outcome.value for outcome in sorted(DONE)]
         another = {"$exists": True, "$ne": cv.digest}
-        choices.append(
-            {state: {"$in": done}, f"{FIELD}.cv": another, f"{FIELD}.ended_at": {"$lt": cv.began}}
-        )
+        choices.append({state: {"$in": done}, f"{FIELD}.cv": another, f"{FIELD}.ended_at": {"$lt": cv.began}})
     return {"$or": choices}
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
@@ -10,6 +11,7 @@ from typing import Any
 import pytest
 from motor.motor_asyncio import AsyncIOMotorClient, AsyncIOMotorCollection
 from pydantic import BaseModel
+from pymongo.errors import PyMongoError
 
 from pipeline.jobs import Job, JobReport, SourceError, UsageError
 from pipeline.jobs.collection import PostingCollection
@@ -309,6 +311,33 @@ async def test_outcome_that_could_not_be_written_is_written_when_the_server_is_b
             return record is not None and record[FIELD]["state"] == "succeeded"
 
         await wait_until(is_written, "the outcome is written", timeout_seconds=10)
+
+
+async def test_while_the_server_is_away_no_second_result_waits_for_it(
+    mongodb: MongoServer, records: Records
+) -> None:
+    await fill(records, 2)
+    async with PostingCollection.open(mongodb.uri, "pipeline", "postings", lease_seconds=30) as postings:
+        jobs = await drain(postings)
+        await mongodb.kill()
+        gave(jobs[0], "one", "fire")
+        await postings.keep(jobs[0], "one")
+        async with asyncio.timeout(1):  # the first has waited for three
+            for job in jobs:
+                gave(job, "two", "smoke")
+                await postings.keep(job, "two")
+        await mongodb.start()
+
+        async def renews() -> bool:
+            with contextlib.suppress(PyMongoError):
+                await postings.renew()
+                return True
+            return False
+
+        await wait_until(renews, "the server is back", timeout_seconds=10)
+        await postings.keep(jobs[0], "two")
+        record = await records.find_one({f"{FIELD}.results.two": {"text": "smoke"}})
+    assert record is not None
 
 
 @pytest.mark.parametrize(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import shutil
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,7 @@ from motor.motor_asyncio import AsyncIOMotorClient
 from pipeline.jobs.posting_record import FIELD
 from tests.e2e.jobs.standing_in import world
 from tests.e2e.servers import MongoServer
+from tests.e2e.servers.process import wait_until
 
 
 async def read_until(stream: asyncio.StreamReader | None, text: str) -> None:
@@ -50,6 +52,21 @@ async def test_directory_that_is_away_does_not_keep_the_others_from_their_round(
         await read_until(process.stderr, "postings.not_found PATH: ")
         (at.postings / "cook.md").write_text("# Cook at Old Inn\n\nThe kitchen burns down every night.\n")
         await read_until(process.stdout, "2 jobs: 2 succeeded")
+        process.terminate()
+        await process.communicate()
+
+
+async def test_output_that_is_removed_between_rounds_is_made_again(tmp_path: Path) -> None:
+    async with world(tmp_path) as at:
+        at.write_postings(1)
+        process = await at.start(str(at.postings), "--every", "1")
+        await read_until(process.stdout, "1 job: 1 succeeded")
+        shutil.rmtree(at.output)
+
+        async def is_made_again() -> bool:
+            return any(at.output.glob("*/dossier.pdf"))
+
+        await wait_until(is_made_again, "the output is made again", timeout_seconds=20)
         process.terminate()
         await process.communicate()
 

@@ -282,6 +282,12 @@ def test_job_that_is_done_starts_over_only_when_asked_to(tmp_path: Path) -> None
         assert ((tmp_path / DIRECTORY / "0123.jsonl").stat().st_size == 0) is is_cleared
 
 
+def test_output_directory_that_is_gone_is_made_again(tmp_path: Path) -> None:
+    Journals(tmp_path / "un" / "done").open("0123").close()
+    assert (tmp_path / "un" / "done" / DIRECTORY / "0123.jsonl").exists()
+    assert (tmp_path / "un" / "done" / DIRECTORY).stat().st_mode & 0o777 == 0o700
+
+
 def test_journal_that_cannot_be_opened_is_a_job_error(tmp_path: Path) -> None:
     (tmp_path / DIRECTORY).touch()
     with pytest.raises(JobError, match=r"its journal in \.jobs cannot be opened: "):
