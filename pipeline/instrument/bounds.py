@@ -48,7 +48,7 @@ def most_usd(prices: Prices, provider: str, body: Mapping[str, Any], *, reads_mo
     """
     unseen = unseen_input(body)
     prompt_bytes, max_output_tokens = _bytes_of(body), _longest(body)
-    choices = max(_choices(body.get(key)) for key in ("n", "best_of")) * _prompts(body.get("prompt"))
+    choices = choices_of(body) * _prompts(body.get("prompt"))
     tier, searches = _word(body.get("service_tier")), _searches(body)
     return max(
         prices.upper_bound_usd(
@@ -65,6 +65,13 @@ def most_usd(prices: Prices, provider: str, body: Mapping[str, Any], *, reads_mo
         )
         for model in _models(body)
     )
+
+
+def choices_of(body: Mapping[str, Any]) -> int:
+    """How many answers, or pictures, are asked for."""
+    numbers = (body.get(key) for key in ("n", "best_of"))
+    most = max((number for number in numbers if isinstance(number, int)), default=1)
+    return min(max(most, 1), _MOST_CHOICES)
 
 
 def unseen_input(body: Mapping[str, Any]) -> Unseen:
@@ -150,10 +157,6 @@ def _longest(body: Mapping[str, Any]) -> int | None:
     lengths = (body.get(key) for key in _OUTPUT_LIMITS)
     longest = next((length for length in lengths if isinstance(length, int) and length >= 0), None)
     return None if longest is None else min(longest, _MOST_TOKENS)
-
-
-def _choices(number: object) -> int:
-    return min(max(number, 1), _MOST_CHOICES) if isinstance(number, int) else 1
 
 
 def _bytes_of(body: Mapping[str, Any]) -> int:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any, Final
 
 from pipeline.dependency import Dependency
 from pipeline.instrument import stainless
 from pipeline.instrument.answers import NoAnswerError, failure_in, status_in
-from pipeline.instrument.bounds import most_usd
+from pipeline.instrument.bounds import choices_of, most_usd
 from pipeline.instrument.charged_once import ChargedJobs, charged_jobs
 from pipeline.instrument.requests import Request
 from pipeline.instrument.streams import Usage
@@ -31,7 +32,9 @@ _HELD: Final = {
 }
 """What an answer has that is one."""
 
-_PAID_WITHOUT_TOKENS: Final = ("/images/", "/audio/", "/videos")
+_MEDIA: Final = ("/images/", "/audio/", "/videos")
+"""Paid for, whether their answers state a usage or not."""
+
 _RUNS: Final = re.compile(r"/threads(/[^/]+)?/runs")
 _JOB: Final = re.compile(r"/(responses|threads/[^/]+/runs)/[^/]+(?P<cancel>/cancel)?")
 _UNDER_WAY: Final = ("queued", "in_progress", "requires_action", "cancelling")
@@ -69,8 +72,8 @@ class _OpenAI:
         if request.method != "post":
             return None
         model = str(request.body.get("model") or "")
-        if request.path.startswith(_PAID_WITHOUT_TOKENS):
-            return Charge(CEILING_USD_PER_CALL, PriceSource.CEILING, model)
+        if request.path.startswith(_MEDIA):
+            return self._price_of_media(request, answer, model)
         stated = usage_of(answer)
         flavor = _FLAVORS.get(request.path)
         goes_on = request.body.get("background") is True or answer.get("status") in _UNDER_WAY
@@ -97,18 +100,26 @@ class _OpenAI:
         model = str(request.body.get("model") or "")
         return self._prices.of_answer(answer, provider=self._provider, model=model, flavor=flavor)
 
+    def _price_of_media(self, request: Request, answer: Mapping[str, Any], model: str) -> Charge:
+        pieces = choices_of(request.body)
+        charge = self._prices.of_media(answer, provider=self._provider, model=model, pieces=pieces)
+        if not answer.get("svg_usage") or charge.usd >= CEILING_USD_PER_CALL:
+            return charge
+        # What another model used to draw with lines is stated apart, without its name.
+        return replace(charge, usd=CEILING_USD_PER_CALL, source=PriceSource.CEILING)
+
     def failure(self, request: Request, answer: Mapping[str, Any]) -> NoAnswerError | None:
         flavor = _FLAVORS.get(request.path) if request.method == "post" else None
         return None if flavor is None else failure_in(answer, _HELD[flavor])
 
     def is_free(self, request: Request) -> bool:
         path = request.path
-        is_paid = path in _FLAVORS or path.startswith(_PAID_WITHOUT_TOKENS) or _RUNS.fullmatch(path)
+        is_paid = path in _FLAVORS or path.startswith(_MEDIA) or _RUNS.fullmatch(path)
         return request.method != "post" or not is_paid
 
     def most_usd(self, request: Request) -> float:
-        if request.path.startswith(_PAID_WITHOUT_TOKENS):
-            return CEILING_USD_PER_CALL
+        if request.path.startswith(_MEDIA):
+            return choices_of(request.body) * CEILING_USD_PER_CALL
         is_run = request.path not in _FLAVORS
         return most_usd(self._prices, self._provider, request.body, reads_more=is_run)
 

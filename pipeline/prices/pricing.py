@@ -25,6 +25,9 @@ _CEILINGS: Final = {"anthropic": Rates(32e-6, 80e-6, 32e-6, 0.01)}
 _CEILING_ELSEWHERE: Final = Rates(150e-6, 600e-6, 150e-6, 0.035)
 """What the dearest models of the price table ask: Claude Fable in a hurry, o1-pro."""
 
+_CEILING_OF_MEDIA: Final = Rates(40e-6, 80e-6, 40e-6)
+"""Likewise those for pictures and sounds: GPT-4o Realtime."""
+
 
 @dataclass(frozen=True, slots=True)
 class Prices:
@@ -57,6 +60,30 @@ class Prices:
             return Charge(listed, PriceSource.TABLE, answered_by, usage.tokens)
         ceiling = max(listed or 0.0, ceiling_usd(provider, usage))
         return Charge(ceiling, PriceSource.CEILING, answered_by, usage.tokens)
+
+    def of_media(self, answer: object, *, provider: str, model: str, pieces: int = 1) -> Charge:
+        """Price pictures or sounds, made or heard: as `of_answer`, if the answer states tokens or seconds.
+
+        What kind of token is which is not believed: each costs the dearest rate that it may have. What
+        can't be priced costs the ceiling for each of its `pieces`, its tokens at the dearest rates.
+        """
+        mapping = priced_part(answer)
+        stated = usage_of(mapping)
+        usage = count_tokens(stated, Flavor.RESPONSES)
+        answered_by = _text(mapping.get("model")) or model
+        own = self._own_price(usage, answered_by, model)
+        if own is not None:
+            return Charge(own, PriceSource.OVERRIDE, answered_by, usage.tokens)
+        if stated.get("seconds") is not None:
+            listed = table_price(
+                {"usage": stated}, usage, provider=provider, model=answered_by, flavor=Flavor.SECONDS
+            )
+        else:
+            listed = _media_price(usage, provider, answered_by)
+        if listed is not None and usage.is_credible:
+            return Charge(listed, PriceSource.TABLE, answered_by, usage.tokens)
+        usd = max(pieces * CEILING_USD_PER_CALL, _tokens_usd(usage, _CEILING_OF_MEDIA))
+        return Charge(min(usd, MAX_CALL_USD), PriceSource.CEILING, answered_by, usage.tokens)
 
     def upper_bound_usd(
         self,
@@ -121,8 +148,17 @@ class Prices:
 def ceiling_usd(provider: str, usage: Usage) -> float:
     """What the tokens cost at the rates of the provider's dearest model, at least the ceiling of a call."""
     rates = _CEILINGS.get(provider, _CEILING_ELSEWHERE)
-    tokens_usd = usage.input_tokens * rates.input_usd + usage.output_tokens * rates.output_usd
-    return min(max(CEILING_USD_PER_CALL, tokens_usd), MAX_CALL_USD)
+    return min(max(CEILING_USD_PER_CALL, _tokens_usd(usage, rates)), MAX_CALL_USD)
+
+
+def _media_price(usage: Usage, provider: str, model: str) -> float | None:
+    rates = table_rates(provider, model)
+    usd = 0.0 if rates is None else _tokens_usd(usage, rates)
+    return usd if 0 < usd <= MAX_CALL_USD else None
+
+
+def _tokens_usd(usage: Usage, rates: Rates) -> float:
+    return usage.input_tokens * rates.other_input_usd + usage.output_tokens * rates.output_usd
 
 
 def _dearest(own: ModelRates) -> Rates:

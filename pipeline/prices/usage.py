@@ -22,6 +22,7 @@ class Flavor(StrEnum):
     RESPONSES = "responses"
     EMBEDDINGS = "embeddings"
     ANTHROPIC = "default"
+    SECONDS = "live"
 
 
 class Usage(NamedTuple):
