@@ -37,6 +37,18 @@ PROGRAMMING_ERRORS: Final = (
 """Mistakes on our side of the wire. Not among them: ValueError and LookupError, which is what reading an
 answer that is not as promised raises; but what cannot be encoded is a request."""
 
+_UNSENDABLE: Final = frozenset(
+    {
+        *("requests.MissingSchema", "requests.InvalidSchema", "requests.InvalidURL"),
+        *("requests.InvalidProxyURL", "requests.InvalidHeader"),
+        *("httpx.InvalidURL", "httpx.UnsupportedProtocol"),
+        *("httpx2.InvalidURL", "httpx2.UnsupportedProtocol", "http.InvalidURL"),
+        *("aiohttp.InvalidURL", "aiohttp.InvalidUrlClientError", "aiohttp.NonHttpUrlClientError"),
+        *("urllib3.LocationParseError", "urllib3.LocationValueError", "urllib3.URLSchemeUnknown"),
+    }
+)
+"""What clients raise for an address or a header with which nothing can be sent."""
+
 _PAYMENT_REQUIRED: Final = 402
 
 COUNTED_CLIENT_STATUSES: Final = frozenset({408, 429})
@@ -84,7 +96,16 @@ def is_timeout(error: BaseException) -> bool:
 
 def says_nothing(error: BaseException) -> bool:
     """Whether it came from our side of the wire, so that the breaker learns nothing from it."""
-    return isinstance(error, (*PROGRAMMING_ERRORS, *REJECTIONS))
+    if isinstance(error, (*PROGRAMMING_ERRORS, *REJECTIONS)):
+        return True
+    # An SDK raises an error of its own from the one that tells.
+    return is_unsendable(error) or is_unsendable(error.__cause__)
+
+
+def is_unsendable(error: BaseException | None) -> bool:
+    """Whether a client could make no request of what it was given."""
+    kind = type(error)
+    return f"{kind.__module__.partition('.')[0]}.{kind.__name__}" in _UNSENDABLE
 
 
 def status_of(error: BaseException) -> int | None:

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from itertools import islice
 from typing import TYPE_CHECKING, Final
 
-from pipeline.failures import says_nothing, status_of
+from pipeline.failures import is_unsendable, says_nothing, status_of
 from pipeline.metrics import OTHER_MODEL, CallOutcome, PriceSource
 from pipeline.prices import CEILING_USD_PER_CALL, Charge
 
@@ -44,7 +44,7 @@ def _may_have_been_paid(call: Call) -> bool:
         return False  # answered, and free
     # A client's error may have been raised from the one that tells more.
     errors = tuple(islice(_with_causes(call.error), _MAX_CAUSES))
-    if any(type(error).__name__ in _NOT_SENT for error in errors):
+    if any(type(error).__name__ in _NOT_SENT or is_unsendable(error) for error in errors):
         return False
     return (
         call.outcome in _UNANSWERED

@@ -10,11 +10,15 @@ import aiohttp
 import httpx
 import openai
 import pytest
+import requests
+import urllib3
 
 from pipeline import Dependency, Meter
 from pipeline.budget import Budget
+from pipeline.failures import is_replaceable
 from pipeline.ledger import to_nano_usd
 from pipeline.ledger.local_budget import LocalBudget
+from tests.pipeline.limited import Limited
 
 HALF_AN_ANSWER = b'HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 1000\r\n\r\n{"id":'
 
@@ -43,6 +47,18 @@ async def by_urllib(url: str) -> object:
 
 
 Client = Callable[[str], Awaitable[object]]
+
+
+async def by_requests(url: str) -> object:
+    return await asyncio.to_thread(requests.post, url, json={})
+
+
+async def by_urllib3(url: str) -> object:
+    def ask() -> object:
+        with urllib3.PoolManager(retries=False) as client:
+            return client.request("POST", url, body=b"{}").json()
+
+    return await asyncio.to_thread(ask)
 
 
 async def spent_usd(client: Client, url: str) -> float:
@@ -86,6 +102,40 @@ async def test_a_connection_that_is_closed_without_a_word_costs_nothing(
     client: Client, url: Callable[[bytes], Awaitable[str]]
 ) -> None:
     assert await spent_usd(client, await url(b"")) == 0.0
+
+
+@pytest.mark.parametrize("client", [by_httpx, by_aiohttp, by_openai, by_requests, by_urllib3])
+@pytest.mark.parametrize("unsendable", ["ftp://localhost/v1", "http://[::1/v1"])
+async def test_what_could_not_be_sent_costs_nothing_and_is_no_failure_of_the_provider(
+    client: Client, unsendable: str
+) -> None:
+    limited = Limited()
+    with pytest.raises(Exception) as failed:  # noqa: PT011  (each client has its own)
+        await limited.dependency.call(lambda: client(unsendable), max_usd=0.25)
+    assert limited.ledger.state().spent_nano_usd == 0
+    ignored = {"dependency": "openrouter", "outcome": "ignored"}
+    assert limited.value("circuit_breaker_calls_total", **ignored) == 1, repr(failed.value)
+    assert not is_replaceable(failed.value)
+
+
+@pytest.mark.parametrize("unsendable", ["api.example.com/v1", "http://"])
+async def test_an_address_without_a_scheme_or_a_host_costs_nothing(unsendable: str) -> None:
+    assert await spent_usd(by_requests, unsendable) == 0.0
+    assert await spent_usd(by_aiohttp, unsendable) == 0.0
+
+
+async def test_a_header_that_cannot_be_sent_costs_nothing(url: Callable[[bytes], Awaitable[str]]) -> None:
+    async def send(to: str) -> object:
+        return await asyncio.to_thread(requests.post, to, headers={"Authorization": "Bearer key\n"})
+
+    assert await spent_usd(send, await url(b"")) == 0.0
+
+
+def test_an_error_of_ones_own_is_not_taken_for_a_clients() -> None:
+    class InvalidURL(ValueError):  # noqa: N818
+        """In the answer."""
+
+    assert is_replaceable(InvalidURL())
 
 
 def of_openai(cause: Exception) -> Exception:
