@@ -3,20 +3,30 @@
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections.abc import Sequence
 from enum import StrEnum
 from typing import TYPE_CHECKING, Annotated, Final
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    StringConstraints,
+    ValidationError,
+    ValidatorFunctionWrapHandler,
+    WrapValidator,
+)
 
 from pipeline.fallbacks import synthetic
 from pipeline.jobs import Job
 from pipeline.layers import web
 from pipeline.layers.layer import Layer, Workplace
-from pipeline.layers.lines import Line
+from pipeline.layers.layout import plain
+from pipeline.layers.lines import Line, one_line
+from pipeline.layers.names import is_persons_name
 from pipeline.layers.posting import UNKNOWN_COMPANY, Posting
 from pipeline.layers.question import Question
-from pipeline.layers.vocabulary import NO_NAMES
 from pipeline.layers.web import Page
 from pipeline.providers import language_models
 
@@ -26,14 +36,6 @@ if TYPE_CHECKING:
 MAX_RESULTS: Final = 5
 _SYNTHETIC_ROLES: Final = ("Hiring manager", "Head of the team", "Recruiter")
 _THE_POSTING: Final = 0
-_FEWEST_WORDS_OF_NAME: Final = 2
-# fmt: off
-_PARTICLES: Final = frozenset({
-    "af", "al", "av", "bin", "da", "das", "de", "del", "della", "den", "der", "di", "dos", "du", "e",
-    "el", "ibn", "la", "le", "ten", "ter", "und", "van", "von", "y", "zu", "zum", "zur",
-})
-# fmt: on
-_TITLES_OF_PEOPLE: Final = frozenset({"dr", "mr", "mrs", "ms"})
 
 
 class ContactKind(StrEnum):
@@ -63,13 +65,21 @@ class People(BaseModel):
 
 
 class _Named(BaseModel):
-    name: Annotated[Line, StringConstraints(min_length=3, max_length=80)]
+    name: Annotated[Line, StringConstraints(max_length=80)]
     role: Annotated[Line, StringConstraints(max_length=200)]
     source: int
 
 
+def _or_none(given: object, read: ValidatorFunctionWrapHandler) -> object:
+    """One that cannot be read is none: the others are worth no less."""
+    try:
+        return read(given)
+    except ValidationError:
+        return None
+
+
 class _Answer(BaseModel):
-    contacts: Annotated[tuple[_Named, ...], Field(max_length=5)]
+    contacts: Annotated[tuple[Annotated[_Named | None, WrapValidator(_or_none)], ...], Field(max_length=5)]
 
 
 _QUESTION: Final = Question("people", _Answer, data=("role", "posting", "sources"))
@@ -92,6 +102,7 @@ async def _find_people(job: Job, workplace: Workplace) -> People:
         workplace,
         {"role": posting.summary, "posting": posting.text, "sources": web.listed(pages)},
         check=lambda answer: _unnamed(answer, posting, pages),
+        insists=False,
     )
     named = () if answer.value is None else answer.value.contacts
     contacts = tuple(
@@ -102,6 +113,9 @@ async def _find_people(job: Job, workplace: Workplace) -> People:
             url=None if person.source == _THE_POSTING else pages[person.source - 1].url,
         )
         for person in named
+        if person is not None
+        and _problem(person, posting, pages) is None
+        and is_persons_name(person.name, unlike=(posting.company, posting.title))
     )
     return People(contacts=contacts) if contacts else _synthetic_people(posting)
 
@@ -123,43 +137,32 @@ def _synthetic_people(posting: Posting) -> People:
 
 
 def _unnamed(answer: _Answer, posting: Posting, pages: Sequence[Page]) -> list[str]:
-    """A name that its source does not have, spelled so, is invented; and not every two words are a name."""
-    problems = []
-    for place, contact in enumerate(answer.contacts):
-        if not _THE_POSTING <= contact.source <= len(pages):
-            problems.append(f"contacts.{place}.source: {contact.source} is no source; 0 to {len(pages)} are")
-            continue
-        source = posting.text
-        if contact.source != _THE_POSTING:
-            page = pages[contact.source - 1]
-            source = f"{page.title} {page.description}"
-        if not is_persons_name(contact.name, unlike=(posting.company, posting.title)):
-            problems.append(f"contacts.{place}.name: it is no person's first and last name")
-        elif not re.search(rf"(?<!\w){re.escape(contact.name)}(?!\w)", " ".join(source.split())):
-            problems.append(f"contacts.{place}.name: source {contact.source} names nobody so")
-    return problems
+    """What the model can mend. A title or a team that its source does name is left out without a word."""
+    return [
+        f"contacts.{place}.{problem}"
+        for place, person in enumerate(answer.contacts)
+        if (problem := _problem(person, posting, pages)) is not None
+    ]
 
 
-def is_persons_name(text: str, *, unlike: Sequence[str] = ()) -> bool:
-    """Whether it looks like one: two words or more, each with a capital letter, and no `We` or `Your` in it.
+def _problem(person: _Named | None, posting: Posting, pages: Sequence[Page]) -> str | None:
+    """A name that its source does not have, spelled so, is invented."""
+    if person is None:
+        return "name: it is needed, and so are role and source; leave out whom you cannot name"
+    if not _THE_POSTING <= person.source <= len(pages):
+        return f"source: {person.source} is no source; 0 to {len(pages)} are"
+    source = posting.text
+    if person.source != _THE_POSTING:
+        page = pages[person.source - 1]
+        source = f"{page.title} {page.description}"
+    name = re.escape(_comparable(person.name))
+    is_named = any(re.search(rf"(?<!\w){name}(?!\w)", _comparable(text)) for text in (source, plain(source)))
+    return None if is_named else f"name: source {person.source} names nobody so"
 
-    A particle has none, as in `Ludwig van Beethoven`, and a script without capitals needs none. `unlike` are
-    names that it must not be.
-    """
-    words = text.split()
-    named = [word for word in words if word.casefold() not in _PARTICLES]
-    return (
-        len(named) >= _FEWEST_WORDS_OF_NAME
-        and all(_may_be_of_name(word) for word in named)
-        and text.casefold() not in {other.casefold() for other in unlike}
-    )
 
-
-def _may_be_of_name(word: str) -> bool:
-    letters = [character for character in word if character.isalpha()]
-    is_plain = word.casefold().strip(".") in NO_NAMES - _TITLES_OF_PEOPLE
-    # Of the first two, as in d'Arcy and O'Brien; a script without capitals is neither lower nor upper.
-    return bool(letters) and not is_plain and any(not letter.islower() for letter in letters[:2])
+def _comparable(text: str) -> str:
+    """The same name may be written in other characters, of which a reader sees nothing."""
+    return unicodedata.normalize("NFC", one_line(text)).replace("’", "'")
 
 
 PEOPLE: Final = Layer(

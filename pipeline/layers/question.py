@@ -74,6 +74,7 @@ class Question(Generic[A]):
         data: Mapping[str, str],
         *,
         check: Callable[[A], Sequence[str]] = _nothing_wrong,
+        insists: bool = True,
     ) -> Answer[A | None]:
         """Ask, and where the answer cannot be used, ask once more and say why.
 
@@ -85,6 +86,8 @@ class Question(Generic[A]):
             workplace: Has the models, and the answers of earlier jobs.
             data: The texts for `$name` in the prompt, as they came.
             check: What is wrong with an answer of the right shape, one line each.
+            insists: Whether a second answer is held to `check`, too; else it is taken as it is, and the
+                caller leaves out what is wrong.
 
         Raises:
             JobError: the second answer cannot be used either.
@@ -106,7 +109,7 @@ class Question(Generic[A]):
             given = await self._ask_once(job, workplace, conversation, key)
             if not isinstance(given.value, str):
                 return self._stand_in(job, given)
-            answer = self._parse_again(given.value, check)
+            answer = self._parse_again(given.value, check if insists else _nothing_wrong)
         workplace.memory.answers.keep(key, answer)
         return Answer(answer)
 

@@ -11,6 +11,7 @@ from pypdf import PdfReader
 from pipeline.jobs import Job, JobError, JobList, JobReport, read_job
 from pipeline.layers import LAYERS
 from pipeline.layers.generation import Generation
+from pipeline.layers.people import People
 from pipeline.layers.posting import Posting
 from pipeline.metrics import RunOutcome
 from pipeline.runner import Runner
@@ -138,17 +139,40 @@ async def test_a_model_that_makes_up_the_candidates_past_is_asked_once_more_and_
             {"score": 50, "reasons": [{"text": "t", "cv_lines": [999]}] * 2, "gaps": []},
             "reasons.0: line 999 is no line of the CV",
         ),
-        (
-            "contacts",
-            {"contacts": [{"name": "Eve Kale", "role": "r", "source": 0}]},
-            "contacts.0.name: source 0 names nobody so",
-        ),
     ],
 )
-async def test_a_source_a_line_or_a_person_that_is_made_up_fails_the_job(
+async def test_a_source_or_a_line_that_is_made_up_fails_the_job(
     work: Work, monkeypatch: pytest.MonkeyPatch, brain: str, answer: dict[str, object], problem: str
 ) -> None:
     monkeypatch.setattr(f"pipeline.demo.replies.{brain}", lambda _prompt: answer)
     with pytest.raises(JobError) as raised:
         await work.run(job_of())
     assert str(raised.value) == f"the model's answer cannot be used, asked twice: {problem}"
+
+
+@pytest.mark.parametrize(
+    ("contacts", "questions", "names"),
+    [
+        # In the posting, word for word, and with words that are no name elsewhere.
+        ([("An Nguyen", 0), ("Dr. A. Weber", 0)], 1, ["An Nguyen", "Dr. A. Weber"]),
+        ([("Hiring Manager", 0), ("An Nguyen", 0)], 1, ["An Nguyen"]),
+        ([("Hiring Manager", 0)], 1, [None] * 3),
+        # Made up: asked for once more, and then left out.
+        ([("Eve Kale", 0), ("An Nguyen", 99), ("An Nguyen", 0), (None, 0), ("x" * 500, 0)], 2, ["An Nguyen"]),
+        ([("Eve Kale", 0)], 2, [None] * 3),
+    ],
+)
+async def test_a_contacts_name_never_fails_the_job(
+    work: Work,
+    monkeypatch: pytest.MonkeyPatch,
+    contacts: list[tuple[str | None, int]],
+    questions: int,
+    names: list[str | None],
+) -> None:
+    answer = {"contacts": [{"name": name, "role": "r", "source": source} for name, source in contacts]}
+    monkeypatch.setattr("pipeline.demo.replies.contacts", lambda _prompt: answer)
+    text = f"{POSTING}\n\nHiring Manager: An Nguyen. Write to Dr. A. Weber."
+    job = await work.run(job_of(text), until="people")
+    assert [contact.name for contact in job.result(People).contacts] == names
+    assert await work.stand_ins.answered("openrouter") == 3 + questions
+    assert job.degradations == []

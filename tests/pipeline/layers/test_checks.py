@@ -156,39 +156,47 @@ def test_what_is_known_of_the_company_may_be_said_of_the_company_alone() -> None
     [
         ("Ada Byron", 0, None),
         ("Bo Holm", 1, None),
-        ("bo holm", 1, "contacts.0.name: it is no person's first and last name"),
+        ("bo holm", 1, "contacts.0.name: source 1 names nobody so"),
         ("Bo Hol", 1, "contacts.0.name: source 1 names nobody so"),
-        ("Holm", 1, "contacts.0.name: it is no person's first and last name"),
-        ("Old Inn", 0, "contacts.0.name: it is no person's first and last name"),
-        ("Write to", 0, "contacts.0.name: it is no person's first and last name"),
         ("Ada Byron", 1, "contacts.0.name: source 1 names nobody so"),
         ("Eve Kale", 0, "contacts.0.name: source 0 names nobody so"),
         ("Bo Holm", 2, "contacts.0.source: 2 is no source; 0 to 1 are"),
         ("Bo Holm", -1, "contacts.0.source: -1 is no source; 0 to 1 are"),
+        # They are there, so that the model can mend nothing; they are left out.
+        ("Holm", 1, None),
+        ("Old Inn", 0, None),
+        ("Write to", 0, None),
+        # What a reader does not see.
+        ("Zoe\u0308 Kim", 2, None),
+        ("Conan O'Brien", 2, None),
+        ("Eve Kale", 2, None),
+        ("Jo Ray", 2, None),
     ],
 )
 def test_a_contact_is_one_whom_its_source_names(name: str, source: int, problem: str | None) -> None:
     answer = people._Answer.model_validate({"contacts": [{"name": name, "role": "Chef", "source": source}]})
-    assert people._unnamed(answer, POSTING, PAGES) == ([] if problem is None else [problem])
+    marked = "Zo\u00eb Kim, Conan O’Brien, **Eve** Kale,\n[Jo Ray](https://a.example)"
+    pages = PAGES if problem else (*PAGES, Page(url="https://b.example", title="Staff", description=marked))
+    assert people._unnamed(answer, POSTING, pages) == ([] if problem is None else [problem])
 
 
 @pytest.mark.parametrize(
-    "name",
+    "contact",
     [
-        *("Ada Byron", "ADA BYRON", "Dr. Ada M. Byron", "Ludwig van Beethoven", "Maria de la Cruz"),
-        *("Anna-Lena Öz", "Fitzwilliam d'Arcy", "Conan O’Brien", "王 小明", "أحمد علي"),
+        *({"name": name, "role": "Chef", "source": 0} for name in (None, "", " ", "\u200b", 7, "x" * 81)),
+        *({"role": "Chef", "source": 0}, {"name": "Ada Byron", "role": "Chef"}, "Ada Byron", None),
+        {"name": "Ada Byron", "role": None, "source": 0},
+        {"name": "Ada Byron", "role": "Chef", "source": "the posting"},
     ],
+    ids=str,
 )
-def test_two_words_with_capitals_are_a_persons_name(name: str) -> None:
-    assert people.is_persons_name(name)
-
-
-@pytest.mark.parametrize(
-    "name",
-    ["We have", "Your team", "Our Team", "We Are", "Ada", "ada byron", "7 8", "van der", "hiring manager"],
-)
-def test_other_words_are_nobodys_name(name: str) -> None:
-    assert not people.is_persons_name(name)
+def test_a_contact_that_cannot_be_read_is_a_problem_and_hides_no_other(contact: object) -> None:
+    good = {"name": "Ada Byron", "role": "Chef", "source": 0}
+    answer = people._Answer.model_validate({"contacts": [contact, good]})
+    assert [problem.partition(":")[0] for problem in people._unnamed(answer, POSTING, PAGES)] == [
+        "contacts.0.name"
+    ]
+    assert answer.contacts[1] is not None
 
 
 @pytest.mark.parametrize(("source", "is_one"), [(1, True), (2, True), (0, False), (3, False), (-1, False)])
