@@ -21,7 +21,7 @@ import structlog
 from bson.errors import BSONError
 from motor.motor_asyncio import AsyncIOMotorClient
 from pymongo import ReturnDocument
-from pymongo.errors import AutoReconnect, PyMongoError, WriteError
+from pymongo.errors import AutoReconnect, OperationFailure, PyMongoError, WriteError
 
 from pipeline.jobs.files import UsageError
 from pipeline.jobs.job import Job
@@ -49,6 +49,8 @@ log = structlog.get_logger(__name__)
 LEASE_SECONDS: Final = 60.0
 _RENEWALS_PER_LEASE: Final = 3
 _SELECTION_MILLISECONDS: Final = 3_000
+_REFUSALS: Final = frozenset({13, 18})
+"""Unauthorized, AuthenticationFailed."""
 
 
 class PostingCollection:
@@ -157,7 +159,7 @@ class PostingCollection:
                 return_document=ReturnDocument.AFTER,
             )
         except PyMongoError as error:
-            raise SourceError(f"MONGODB_URI: no posting can be had ({type(error).__name__})") from None
+            raise SourceError(f"MONGODB_URI: no posting can be had ({_reason(error)})") from None
         if record is None:
             return None
         job = job_of(record, self._collection.name)
@@ -253,3 +255,10 @@ class PostingCollection:
 
     def _lease_end(self) -> datetime:
         return self._now() + timedelta(seconds=self._lease_seconds)
+
+
+def _reason(error: PyMongoError) -> str:
+    """Without the server's own words: they may quote the record."""
+    if isinstance(error, OperationFailure) and error.code in _REFUSALS:
+        return "the user or password is refused, or the user may not write there; check both"
+    return type(error).__name__

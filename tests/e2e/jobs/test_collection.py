@@ -18,8 +18,9 @@ from pipeline.jobs.collection import PostingCollection
 from pipeline.jobs.note import KeptResult, LayerNote
 from pipeline.jobs.posting_record import FIELD, RunCv
 from pipeline.metrics import RunOutcome
+from tests.e2e.conftest import Start
 from tests.e2e.jobs.standing_in import world
-from tests.e2e.servers import MongoServer
+from tests.e2e.servers import MongoServer, mongodb_server
 from tests.e2e.servers.process import wait_until
 
 Records = AsyncIOMotorCollection[dict[str, Any]]
@@ -313,6 +314,14 @@ async def test_outcome_that_could_not_be_written_is_written_when_the_server_is_b
         await wait_until(is_written, "the outcome is written", timeout_seconds=10)
 
 
+async def test_wrong_password_is_told_with_its_remedy(start: Start, tmp_path: Path) -> None:
+    server = await start(mongodb_server()(tmp_path, username="cook", password="right"))
+    for uri in (server.uri_with("cook", "wrong"), server.uri_without_password):
+        async with PostingCollection.open(uri, "pipeline", "postings") as postings:
+            with pytest.raises(SourceError, match=r"had \(the user or password is refused, .*; check both"):
+                await postings.take()
+
+
 async def test_while_the_server_is_away_no_second_result_waits_for_it(
     mongodb: MongoServer, records: Records
 ) -> None:
@@ -322,7 +331,7 @@ async def test_while_the_server_is_away_no_second_result_waits_for_it(
         await mongodb.kill()
         gave(jobs[0], "one", "fire")
         await postings.keep(jobs[0], "one")
-        async with asyncio.timeout(1):  # the first has waited for three
+        async with asyncio.timeout(1):  # of the three that each would take
             for job in jobs:
                 gave(job, "two", "smoke")
                 await postings.keep(job, "two")
