@@ -154,6 +154,8 @@ def of_openai(cause: Exception) -> Exception:
         (httpx.ReadTimeout(""), 0.25),
         (aiohttp.SocketTimeoutError(), 0.25),
         (of_openai(httpx.ReadTimeout("")), 0.25),
+        (UnicodeEncodeError("utf-8", "\ud83d", 0, 1, "half a character"), 0.0),
+        (UnicodeDecodeError("utf-8", b"\xff", 0, 1, "half an answer"), 0.25),
     ],
     ids=repr,
 )
