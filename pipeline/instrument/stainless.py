@@ -90,9 +90,9 @@ class _Requests:
         async def once() -> Any:  # noqa: ANN401
             return await (self._open_async if stream else self._ask_async)(send, request)
 
-        retries = self._dependency.retries
+        retries, name = self._dependency.retries, self._dependency.name
         try:
-            return await (once() if retries is None else retries.call(once))
+            return await (once() if retries is None else retries.call(once, dependency=name))
         except NoAnswerError as none:
             return none.answer
 
@@ -113,9 +113,9 @@ class _Requests:
         def once() -> Any:  # noqa: ANN401
             return (self._open if stream else self._ask)(send, request)
 
-        retries = self._dependency.retries
+        retries, name = self._dependency.retries, self._dependency.name
         try:
-            return once() if retries is None else retries.call_sync(once)
+            return once() if retries is None else retries.call_sync(once, dependency=name)
         except NoAnswerError as none:
             return none.answer
 

@@ -11,12 +11,14 @@ from typing import Any
 
 import openai
 import pytest
+import stamina
 from aiohttp import web
 from aiohttp.test_utils import TestServer
 
 from pipeline import BreakerOpenError, Retries
 from pipeline.instrument import instrument
 from pipeline.prices import CEILING_USD_PER_CALL
+from pipeline.retries import log_retries_as_ours
 from tests.e2e.instrument.conftest import Serve, Served
 
 HELLO: Any = {"model": "gpt-4o-mini", "messages": [{"role": "user", "content": "How do you do? " * 20}]}
@@ -191,6 +193,25 @@ async def test_retries_are_the_guards_and_each_attempt_is_counted(serve: Serve) 
         stream = await client.chat.completions.create(**HELLO, stream=True)
         assert [chunk async for chunk in stream]
     assert served.calls() == {"error": 3, "success": 2}
+
+
+async def test_a_retry_is_logged_with_the_dependencys_name(
+    serve: Serve, caplog: pytest.LogCaptureFixture
+) -> None:
+    retries = Retries(attempts=2, first_wait_seconds=0.01, jitter_seconds=0)
+    served = await serve("openai", retries=retries)
+    log_retries_as_ours()
+    try:
+        await served.misbehave(mode="fail", status=503, remaining=1)
+        async with openai.AsyncOpenAI(api_key="sk-test", base_url=f"{served.url}/v1") as client:
+            await instrument(client, served.dependency).chat.completions.create(**HELLO)
+        await served.misbehave(mode="fail", status=503, remaining=1)
+        with sync_client(served) as in_a_thread:
+            await asyncio.to_thread(lambda: in_a_thread.chat.completions.create(**HELLO))
+    finally:
+        stamina.instrumentation.set_on_retry_hooks(None)
+    retried = "call.retried dependency=openai attempt=2 wait_seconds=0.01 reason=InternalServerError"
+    assert [message for message in caplog.messages if "call.retried" in message] == [retried, retried]
 
 
 async def test_sync_client_is_guarded_whole_and_streamed(served: Served) -> None:
