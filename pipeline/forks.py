@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import os
+import threading
 import weakref
 from collections.abc import Callable
 from contextlib import ExitStack
+from itertools import count
 from typing import Final, Protocol
 
 
@@ -51,40 +53,60 @@ def hold_over_forks(lock: Lock) -> HeldOverForks:
 
 
 class ForkGuard:
-    """Holds its members weakly. `after_fork_in_child` runs in the order in which they were added."""
+    """Holds its members weakly. `after_fork_in_child` runs in the order in which they were added.
+
+    Threads may fork at the same time: as all take the members' locks in one order, the second waits for the
+    first.
+    """
 
     def __init__(self) -> None:
         self._members: weakref.WeakValueDictionary[int, KnowsForks] = weakref.WeakValueDictionary()
-        self._added = 0
-        self._held: list[KnowsForks] = []
+        self._numbers = count()
+        self._of_thread = _HeldByThread()
         os.register_at_fork(
             before=self._before, after_in_parent=self._after_in_parent, after_in_child=self._after_in_child
         )
 
     def add(self, member: KnowsForks) -> None:
-        self._added += 1
-        self._members[self._added] = member
+        self._members[next(self._numbers)] = member
 
     def _before(self) -> None:
-        self._held = [member for _, member in sorted(self._members.items())]
-        for member in self._held:
-            member.before_fork()
+        held: list[KnowsForks] = []
+        self._of_thread.held.append(held)
+        # Not `values()`: other threads may add members in the middle of that.
+        for reference in self._members.valuerefs():
+            member = reference()
+            if member is not None:
+                member.before_fork()
+                held.append(member)
 
     def _after_in_parent(self) -> None:
         self._tell(lambda member: member.after_fork_in_parent())
 
     def _after_in_child(self) -> None:
-        if not self._held:
+        if not self._of_thread.held:
             # uWSGI forks by itself and tells Python only afterwards.
             self._before()
         self._tell(lambda member: member.after_fork_in_child())
 
     def _tell(self, say: Callable[[KnowsForks], None]) -> None:
-        held, self._held = self._held, []
+        if not self._of_thread.held:
+            return  # an interrupt came first
+        held = self._of_thread.held.pop()
         with ExitStack() as stack:
             # It calls the last one first, and all of them though one fails: each holds its lock.
             for member in reversed(held):
                 stack.callback(say, member)
+
+
+class _HeldByThread(threading.local):
+    """What the forking thread holds; the child's only thread is that one.
+
+    One list for each fork: a signal handler may fork while its thread is about to.
+    """
+
+    def __init__(self) -> None:
+        self.held: list[list[KnowsForks]] = []
 
 
 _locks: Final = ForkGuard()

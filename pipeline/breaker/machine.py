@@ -132,7 +132,10 @@ class Machine(circuitbreaker.CircuitBreaker):  # type: ignore[misc]
         self._lock.release()
 
     def after_fork_in_child(self) -> None:
-        """The trials are the parent's: here nobody would ever say how they ended."""
+        """The calls under way are the parent's: here they are stale, cover nothing, hold no place."""
+        self._epoch += 1
+        if self._closed_epoch is not None:
+            self._closed_epoch = self._epoch
         self._trials.forget()
         if self._untold is not None:
             self._untold.after_fork_in_child()

@@ -8,6 +8,7 @@ from typing import Final
 from weakref import WeakKeyDictionary
 
 from pipeline.dependency import Dependency
+from pipeline.forks import hold_over_forks
 
 _REMEMBERED_JOBS: Final = 4096
 
@@ -18,6 +19,7 @@ class ChargedJobs:
     def __init__(self) -> None:
         self._ids: OrderedDict[str, None] = OrderedDict()
         self._lock = threading.Lock()
+        self._over_forks = hold_over_forks(self._lock)
 
     def add(self, job: str) -> bool:
         """Whether it is new."""
@@ -37,4 +39,5 @@ def charged_jobs(dependency: Dependency) -> ChargedJobs:
 
 
 _lock: Final = threading.Lock()
+_over_forks: Final = hold_over_forks(_lock)
 _by_dependency: Final[WeakKeyDictionary[Dependency, ChargedJobs]] = WeakKeyDictionary()
