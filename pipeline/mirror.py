@@ -158,6 +158,7 @@ class Mirror:
                 value.index = index
                 value.file = file
                 file.values[index] = value.amount
+                file.values[index + 1] = value.timestamp
 
 
 class _UnopenedFile(SpoolFile):

@@ -13,10 +13,11 @@ from pipeline.spool import SpoolFile
 class Value:
     """A float and, where there is a spool, the place in a file that mirrors it."""
 
-    __slots__ = ("amount", "file", "index")
+    __slots__ = ("amount", "file", "index", "timestamp")
 
     def __init__(self) -> None:
         self.amount = 0.0
+        self.timestamp = 0.0
         self.file: SpoolFile | None = None
         self.index = 0
 
@@ -29,9 +30,15 @@ class Value:
     def set(self, amount: float, timestamp: float) -> None:
         """Set; the caller holds the meter's lock. `timestamp` is Unix time."""
         self.amount = amount
+        self.timestamp = timestamp
         if self.file is not None:
             self.file.values[self.index] = amount
             self.file.values[self.index + 1] = timestamp
+
+    def forget(self) -> None:
+        """Begin anew with 0, as if it had never been set; the caller holds the meter's lock."""
+        self.amount = 0.0
+        self.timestamp = 0.0
 
 
 class Counter:

@@ -3,9 +3,11 @@ from __future__ import annotations
 import os
 import threading
 from pathlib import Path
+from typing import Any
 
 import pytest
 from prometheus_client import CollectorRegistry, generate_latest
+from prometheus_client.mmap_dict import MmapedDict
 from prometheus_client.multiprocess import MultiProcessCollector
 
 from pipeline import metrics
@@ -134,6 +136,19 @@ def test_a_forked_child_shows_the_breaker_it_inherited(tmp_path: Path) -> None:
     assert (
         registry.get_sample_value("circuit_breaker_state", {"dependency": "openrouter", "state": "open"}) == 2
     )
+    meter.close()
+
+
+def test_a_forked_child_has_not_set_what_its_parent_set(tmp_path: Path) -> None:
+    """Else its 0 would be as recent as the parent's value."""
+    meter = Meter.spooling(tmp_path)
+    meter.gauge(metrics.PIPELINE_BUDGET_LIMIT).set(100)
+    meter.before_fork()
+    meter.after_fork_in_child()
+    meter.counter(metrics.PIPELINE_JOBS, "failed").inc()
+    read: Any = MmapedDict.read_all_values_from_file
+    found = [entry for path in tmp_path.glob("gauge_*.db") for entry in read(str(path))]
+    assert sorted((value, timestamp > 0) for _, value, timestamp, _ in found) == [(0, False), (100, True)]
     meter.close()
 
 

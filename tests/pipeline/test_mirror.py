@@ -39,10 +39,16 @@ class Disk:
     def written(self) -> dict[str, float]:
         return {json.loads(found)[0]: value for found, value in self.entries()}
 
+    def timestamps(self) -> dict[str, float]:
+        return {json.loads(found)[0]: timestamp for found, _, timestamp, _ in self._read()}
+
     def entries(self) -> list[tuple[str, float]]:
+        return [(found, value) for found, value, _, _ in self._read()]
+
+    def _read(self) -> list[tuple[str, float, float, int]]:
         """As prometheus_client reads them, from all files."""
         read: Any = MmapedDict.read_all_values_from_file
-        return [tuple(entry[:2]) for path in self.spool.glob("*.db") for entry in read(str(path))]
+        return [entry for path in self.spool.glob("*.db") for entry in read(str(path))]
 
 
 def key(name: str) -> str:
@@ -113,3 +119,25 @@ def test_who_has_left_the_spool_tries_no_more(disk: Disk) -> None:
     disk.seconds += RETRY_SECONDS
     jobs.add(1)
     assert disk.written() == {}
+
+
+def test_a_gauge_that_is_placed_later_keeps_the_time_at_which_it_was_set(disk: Disk) -> None:
+    """Else the value of a worker that began long before would count for the more recent one."""
+    (limit,) = disk.mirror.values("gauge_mostrecent", [key("limit")])
+    limit.set(200, 1234.5)
+    disk.is_full = False
+    disk.seconds += RETRY_SECONDS
+    disk.value("jobs")
+    assert disk.timestamps()["limit"] == 1234.5
+    disk.mirror.leave()
+
+
+def test_a_child_places_what_its_parent_found_no_room_for_once(disk: Disk) -> None:
+    jobs = disk.value("jobs")
+    disk.mirror.begin_anew_in_child()
+    disk.is_full = False
+    jobs.add(1)
+    disk.seconds += RETRY_SECONDS
+    disk.value("more")
+    assert disk.entries() == [(key("jobs"), 1), (key("more"), 0)]
+    disk.mirror.leave()
