@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import re
-import warnings
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 from pipeline.environment import EnvironmentReader
+from pipeline.mongodb_uri import is_understood
 from pipeline.prices import OverridesError, Prices, read_overrides
 
 _MAX_SHOWN_CHARS: Final = 80
@@ -35,7 +35,7 @@ class Variables(EnvironmentReader):
                 "is no MongoDB URI with a host",
                 "write it like mongodb://host:27017",
             )
-        if not _is_understood(value):
+        if not is_understood(value):
             return self.refuse(
                 key,
                 "(value not shown)",
@@ -115,21 +115,3 @@ class Variables(EnvironmentReader):
 
 def _shown(value: str) -> str:
     return repr(value if len(value) <= _MAX_SHOWN_CHARS else f"{value[:_MAX_SHOWN_CHARS]}…")
-
-
-def _is_understood(uri: str) -> bool:
-    """Whether the driver makes a client of it; that looks no name up and connects to nothing."""
-    from pymongo import MongoClient
-    from pymongo.errors import PyMongoError
-    from pymongo.uri_parser import parse_uri
-
-    try:
-        with warnings.catch_warnings(action="ignore"):
-            # A client only warns of options that it does not know. This looks up the name of `mongodb+srv`.
-            if uri.startswith("mongodb:"):
-                parse_uri(uri)
-            client: MongoClient[dict[str, Any]] = MongoClient(uri, connect=False)
-            client.close()
-    except (PyMongoError, ValueError, TypeError, LookupError, OSError):
-        return False
-    return True

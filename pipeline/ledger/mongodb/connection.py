@@ -22,6 +22,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 from pipeline.forks import ForkGuard, KnowsForks
 from pipeline.ledger.mongodb.server_clock import Clock, ServerClock
 from pipeline.ledger.protocol import LedgerError
+from pipeline.mongodb_uri import is_understood
 
 if TYPE_CHECKING:
     from motor.motor_asyncio import AsyncIOMotorClient, AsyncIOMotorCollection
@@ -232,22 +233,21 @@ def _hosts(uri: str) -> str:
     Raises:
         LedgerError: as for `Connection`.
     """
-    from pymongo.errors import PyMongoError
     from pymongo.uri_parser import parse_uri
 
     # The hosts behind this are looked up when it connects.
     to_look_up = _TO_LOOK_UP.fullmatch(uri)
-    if to_look_up is not None:
-        return to_look_up["host"]
-    try:
-        with warnings.catch_warnings(action="ignore"):
-            nodes = parse_uri(uri, validate=True)["nodelist"]
-    except (PyMongoError, ValueError, OSError):
+    if not is_understood(uri) or not (uri.startswith("mongodb:") or to_look_up is not None):
         raise LedgerError(
             errno.EINVAL,
-            "LEDGER_MONGODB_URI: the value (not shown) is no MongoDB URI; write it as"
-            " mongodb://user:password@host:27017/database and percent-encode user and password",
-        ) from None
+            "LEDGER_MONGODB_URI: the value (not shown) is no MongoDB URI that the driver takes; write it as"
+            " mongodb://user:password@host:27017/database, percent-encode user and password, and check"
+            " options and files",
+        )
+    if to_look_up is not None:
+        return to_look_up["host"]
+    with warnings.catch_warnings(action="ignore"):
+        nodes = parse_uri(uri)["nodelist"]
     return ",".join(str(host) if port is None else f"{host}:{port}" for host, port in nodes)
 
 

@@ -137,10 +137,18 @@ async def test_to_look_makes_no_ledger(
         ({"TOKEN_BUDGET_USD": "much"}, 2, "TOKEN_BUDGET_USD: 'much'"),
         ({"TOKEN_BUDGET_USD": "1"}, 2, "LEDGER_DIRECTORY: is not set, nor is LEDGER_MONGODB_URI"),
         ({"TOKEN_BUDGET_USD": "1", "LEDGER_DIRECTORY": "/proc/none"}, 2, "/proc/none holds no budget.ledger"),
-        (
-            {"TOKEN_BUDGET_USD": "1", "LEDGER_MONGODB_URI": "mongodb://u:s3c@t@h/"},
-            2,
-            "LEDGER_MONGODB_URI",
+        *(
+            (
+                {"TOKEN_BUDGET_USD": "1", "LEDGER_MONGODB_URI": uri},
+                2,
+                "LEDGER_MONGODB_URI: the value (not shown)",
+            )
+            for uri in (
+                "mongodb://u:s3c@t@h/",
+                "mongodb+srv://u:s3c%@a.b.c/",
+                "mongodb://u:s3c@h/?tls=true&tlsCAFile=/none",
+                "mongodb://u:s3c@h/?authMechanism=GSSAPI",
+            )
         ),
         ({"TOKEN_BUDGET_USD": "1", "LEDGER_MONGODB_URI": "there"}, 1, "the ledger at 127.0.0.1:"),
     ],
