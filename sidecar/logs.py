@@ -11,9 +11,6 @@ import structlog
 
 from sidecar.redaction import Redactor
 
-LOG_FORMATS = ("text", "json")
-LOG_LEVELS = ("debug", "info", "warning", "error")
-
 
 def set_up_logs(level: str, log_format: str, redactor: Redactor) -> None:
     """Send this process's events, and what libraries log, to standard error, without a secret in any."""

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import argparse
-from typing import Any
 
 from sidecar.commands.options import add_config_option, load_config
+from sidecar.streams import print_result
 
 
-def add_to(commands: argparse._SubParsersAction[Any]) -> None:
-    parser = commands.add_parser("check-config", help="validate the configuration, and end")
+def add_options(parser: argparse.ArgumentParser) -> None:
     add_config_option(parser)
     parser.set_defaults(command=run, listen=None)
 
@@ -18,5 +17,5 @@ def run(arguments: argparse.Namespace) -> int:
     config = load_config(arguments)
     names = ", ".join(config.dependencies) or "none"
     share = "" if config.sharding is None else f"; here: {', '.join(config.probed_dependencies) or 'none'}"
-    print(f"the configuration is valid; dependencies: {names}{share}")  # noqa: T201
+    print_result(f"the configuration is valid; dependencies: {names}{share}")
     return 0

@@ -5,9 +5,8 @@ from __future__ import annotations
 import argparse
 import importlib.util
 import os
-import sys
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 from sidecar.commands.options import add_listen_option, listen_address
 from sidecar.commands.stopping import run_until_stopped
@@ -15,6 +14,7 @@ from sidecar.config import ConfigError, ListenAddress
 from sidecar.demo.children import ChildError
 from sidecar.demo.demo import PYTHON_MODULE, Demo, demo, fetch_document
 from sidecar.redaction import Redactor
+from sidecar.streams import print_notice, print_result
 
 _NEEDED: Final = ("openai", "firecrawl", "genai_prices", "stamina", "fpdf")
 """By the stand-ins and the pipeline; PyPI has them by other names."""
@@ -40,8 +40,7 @@ Ctrl-C ends everything.
 """
 
 
-def add_to(commands: argparse._SubParsersAction[Any]) -> None:
-    parser = commands.add_parser("demo", help="the sidecar with an example pipeline on embedded stand-ins")
+def add_options(parser: argparse.ArgumentParser) -> None:
     add_listen_option(parser)
     parser.add_argument("--jobs", type=Path, metavar="PATH", help="a posting, or a directory of them")
     parser.add_argument("--output", type=Path, metavar="DIR", help="keep what the pipeline writes")
@@ -104,7 +103,7 @@ async def _demo(
                 _say(_banner(running))
             worker_status = await running.worker.wait()
             if once:
-                print(await fetch_document(running.url))  # noqa: T201
+                print_result(await fetch_document(running.url))
                 return worker_status
     except ChildError as error:
         _say(str(error))
@@ -126,7 +125,7 @@ def _banner(running: Demo) -> str:
 
 def _say(line: str) -> None:
     """On standard error: with `--once` standard output is for the document alone."""
-    print(line, file=sys.stderr, flush=True)  # noqa: T201
+    print_notice(line)
 
 
 def _examples() -> Path:

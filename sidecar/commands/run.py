@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
-from typing import Any
+import os
 
 import structlog
 
@@ -15,12 +15,12 @@ from sidecar.config import Config
 from sidecar.linger import Linger
 from sidecar.redaction import Redactor
 from sidecar.reload import ConfigSource
+from sidecar.whereabouts import telling
 
 log = structlog.get_logger()
 
 
-def add_to(commands: argparse._SubParsersAction[Any]) -> None:
-    parser = commands.add_parser("run", help="probe the dependencies and serve what is known of them")
+def add_options(parser: argparse.ArgumentParser) -> None:
     add_config_option(parser)
     add_listen_option(parser)
     parser.set_defaults(command=run)
@@ -35,13 +35,16 @@ def run(arguments: argparse.Namespace) -> int:
 
 async def _serve(config: Config, redactor: Redactor, source: ConfigSource, linger: Linger) -> int:
     async with serving(config, redactor, source=source, linger=linger) as url:
-        log.info(
-            "sidecar.started",
-            url=url,
-            dependencies=sorted(config.probed_dependencies),
-            spool=None if config.spool is None else str(config.spool),
-        )
-        if not config.dependencies:
-            log.warning("sidecar.nothing_to_watch", remedy="set MONGODB_URI, PDF_SERVICE_URL, … or --config")
-        await asyncio.Event().wait()
+        with telling(url, config.spool, os.environ):
+            log.info(
+                "sidecar.started",
+                url=url,
+                dependencies=sorted(config.probed_dependencies),
+                spool=None if config.spool is None else str(config.spool),
+            )
+            if not config.dependencies:
+                log.warning(
+                    "sidecar.nothing_to_watch", remedy="set MONGODB_URI, PDF_SERVICE_URL, … or --config"
+                )
+            await asyncio.Event().wait()
     return 0

@@ -7,16 +7,14 @@ import json
 from collections.abc import Iterator
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
 
 from sidecar.commands.options import add_config_option, load_config
 from sidecar.config import ConfigError
-from sidecar.config.errors import one_line
 from sidecar.spool.survey import FileGroup, Survey, survey
+from sidecar.streams import one_line, print_result
 
 
-def add_to(commands: argparse._SubParsersAction[Any]) -> None:
-    parser = commands.add_parser("spool", help="print what is in a spool and who lives; changes nothing")
+def add_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "directory", nargs="?", type=Path, metavar="DIR", help="by default the one of the configuration"
     )
@@ -35,7 +33,7 @@ def run(arguments: argparse.Namespace) -> int:
         raise ConfigError((f"spool {directory}: {error.strerror}; name the directory of a spool",)) from error
     # A worker can write any name into the spool; none of them may steer the terminal.
     lines = [json.dumps(asdict(found), indent=2)] if arguments.json else map(one_line, _table(found))
-    print("\n".join(lines))  # noqa: T201
+    print_result("\n".join(lines))
     return 0
 
 

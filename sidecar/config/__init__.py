@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 
 from sidecar.config import environment as variables
@@ -12,7 +13,7 @@ from sidecar.config.errors import ConfigError
 from sidecar.config.files import noting_files
 from sidecar.config.model import Config, ListenAddress
 
-__all__ = ["Config", "ConfigError", "ListenAddress", "load", "noting_files"]
+__all__ = ["Config", "ConfigError", "ListenAddress", "listen_and_spool", "load", "noting_files"]
 
 
 def load(environment: Mapping[str, str], path: Path | None = None) -> Config:
@@ -41,3 +42,23 @@ def load(environment: Mapping[str, str], path: Path | None = None) -> Config:
     if config is None or draft.errors:
         raise ConfigError(draft.errors)
     return config
+
+
+def listen_and_spool(environment: Mapping[str, str]) -> tuple[ListenAddress, Path | None]:
+    """Where a sidecar with this configuration serves, and its spool, whatever is wrong with the rest of it.
+
+    What is wrong in the file itself counts as not said there.
+    """
+    draft = Draft()
+    variables.read(environment, draft)
+    listens = [draft.values.get("listen")]
+    file = variables.config_file(environment)
+    if file is not None:
+        yaml_file.read(file, draft)
+        listens.append(draft.values.get("listen"))
+    listen: ListenAddress = Config.model_fields["listen"].default
+    for text in listens:
+        with suppress(ValueError):
+            listen = ListenAddress.parse(text) if isinstance(text, str) else listen
+    spool = draft.values.get("spool")
+    return listen, Path(spool) if isinstance(spool, str) and spool else None

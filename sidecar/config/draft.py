@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from sidecar.config.errors import Key, dotted, one_line
+from sidecar.config.errors import Key, dotted
+from sidecar.streams import one_line
 
 DEPENDENCIES = "dependencies"
 SHARDING = "sharding"

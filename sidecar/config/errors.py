@@ -67,10 +67,6 @@ def shown_path(path: str) -> str:
     return shown(path) if path.startswith(("/", "./", "../")) and "@" not in path else "the file"
 
 
-def one_line(text: str) -> str:
-    return "".join(character if character.isprintable() else "�" for character in text)
-
-
 def closest(name: str, known: Iterable[str], what: str) -> str:
     """The remedy for a name that doesn't exist."""
     names = sorted(known)

@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 from pydantic import AnyHttpUrl, SecretStr, TypeAdapter, ValidationError
 
 from sidecar.config.draft import DEPENDENCIES, Draft
-from sidecar.config.errors import Key
+from sidecar.config.errors import Key, shown
 from sidecar.config.secret_fields import field_types
 
 _HEADER_NAME: Final = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")  # RFC 9110: token
@@ -49,7 +49,8 @@ def _judge_spool(draft: Draft) -> None:
     if isinstance(spool, str | Path):
         with contextlib.suppress(OSError, ValueError):
             if not stat.S_ISDIR(Path(spool).stat().st_mode):
-                draft.complain(("spool",), "is no directory; give the one that the workers write to")
+                text = f"{shown(str(spool))} is no directory; give the one that the workers write to"
+                draft.complain(("spool",), text)
 
 
 def _complain(draft: Draft, key: Key, mistake: str | None) -> None:

@@ -38,37 +38,6 @@ def test_a_wrong_command_line_is_one_line_and_status_2(arguments: list[str]) -> 
     assert len(ended.stderr.splitlines()) == 1
 
 
-def test_whoever_stops_reading_gets_no_traceback() -> None:
-    reader, writer = os.pipe()
-    os.close(reader)
-    with os.fdopen(writer, "w") as nobody:
-        ended = subprocess.run(
-            [sys.executable, "-m", "sidecar", "check-config"],
-            env=CLEAN_ENVIRONMENT,
-            stdout=nobody,
-            stderr=subprocess.PIPE,
-            text=True,
-            check=False,
-            timeout=PATIENCE_SECONDS,
-        )
-    assert (ended.returncode, ended.stderr) == (1, "")
-
-
-def test_a_full_disk_is_one_line() -> None:
-    with Path("/dev/full").open("w") as full:
-        ended = subprocess.run(
-            [sys.executable, "-m", "sidecar", "check-config"],
-            env=CLEAN_ENVIRONMENT,
-            stdout=full,
-            stderr=subprocess.PIPE,
-            text=True,
-            check=False,
-            timeout=PATIENCE_SECONDS,
-        )
-    assert ended.returncode == 1
-    assert ended.stderr == "standard output cannot be written: No space left on device\n"
-
-
 def test_the_workers_directory_for_prometheus_client_is_not_the_sidecars(tmp_path: Path) -> None:
     assert run("check-config", PROMETHEUS_MULTIPROC_DIR=str(tmp_path / "missing")).returncode == 0
     assert run("check-config", PROMETHEUS_MULTIPROC_DIR=str(tmp_path)).returncode == 0
@@ -127,16 +96,3 @@ async def test_a_log_that_nobody_reads_stops_no_probe(tmp_path: Path) -> None:
             process.send_signal(signal.SIGTERM)
         await process.wait()
         await stand_in.stop()
-
-
-async def test_health_asks_where_the_configuration_says(tmp_path: Path) -> None:
-    address = f"127.0.0.1:{free_port()}"
-    config = tmp_path / "sidecar.yml"
-    config.write_text(f"listen: {address}\n")
-    process = await serving(address, stderr=asyncio.subprocess.DEVNULL, SIDECAR_CONFIG=str(config))
-    try:
-        ended = await asyncio.to_thread(run, "health", "--live", SIDECAR_CONFIG=str(config))
-        assert (ended.returncode, ended.stderr) == (0, "")
-    finally:
-        process.send_signal(signal.SIGTERM)
-        await process.wait()
