@@ -118,8 +118,17 @@ def _named(function: Callable[..., object], ask: Ask) -> Ask:
 
 
 def _is_async(function: Callable[..., object]) -> bool:
-    """Also of a plain function round an async one, as the SDKs' methods are."""
     return any(
-        inspect.iscoroutinefunction(inspect.unwrap(code))
+        inspect.iscoroutinefunction(inspect.unwrap(code, stop=_runs_what_it_wraps))
         for code in (function, getattr(function, "__call__", function))  # noqa: B004  (or its class has it)
     )
+
+
+def _runs_what_it_wraps(function: Callable[..., object]) -> bool:
+    """Whether a plain function round an async one may run it, say by `asyncio.run`; then it is none itself.
+
+    All may but those that check the arguments of an SDK's methods, where Stainless generates it, as OpenAI's
+    and Anthropic's.
+    """
+    code = getattr(function, "__code__", None)
+    return code is None or code.co_qualname != "required_args.<locals>.inner.<locals>.wrapper"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import logging
 import math
 import time
 from collections.abc import Awaitable, Callable, Coroutine
@@ -19,6 +20,8 @@ from pipeline.meter import Meter
 from pipeline.prices import Charge
 from pipeline.retries import Retries
 from pipeline.scope import CallScope
+
+log = logging.getLogger(__name__)
 
 T = TypeVar("T")
 F = TypeVar("F")
@@ -267,12 +270,19 @@ class Dependency(Guard):
 
     def _stand_in(self, fallback: Fallback[F], error: Exception) -> Answer[F]:
         """The fallback's answer, or the error again."""
-        answer = stand_in_safely(fallback, error) if self._falls_back_on(error) else None
+        answer = stand_in_safely(fallback, error) if self._is_replaceable(error) else None
         if answer is None:
             raise error
         if answer.fallback is not None:
             self.declare(current_layer()).fallbacks[answer.fallback].inc()
         return answer
+
+    def _is_replaceable(self, error: Exception) -> bool:
+        try:
+            return self._falls_back_on(error)
+        except Exception:
+            log.exception("fallback.test_failed dependency=%s", self.name)
+            return False
 
 
 def _refuse_awaitable(answer: object) -> None:
@@ -280,4 +290,7 @@ def _refuse_awaitable(answer: object) -> None:
         return
     if inspect.iscoroutine(answer):
         answer.close()
-    raise TypeError("the function returns an awaitable, which sends nothing yet; make the call by `call`")
+    raise TypeError(
+        "the function returns an awaitable, which sends nothing yet;"
+        " make the call by `call`, or guard an async function"
+    )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import functools
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from typing import Any, NoReturn, ParamSpec, TypeVar
 
 import pytest
@@ -110,16 +110,16 @@ async def test_an_object_whose_call_is_async_is_guarded_as_such() -> None:
 
 
 @pytest.mark.parametrize("by_method", [True, False])
-async def test_a_plain_function_round_an_async_one_is_guarded_as_that(by_method: bool) -> None:
-    """As the SDKs' methods are, which check their arguments in a function of their own."""
+async def test_an_sdks_plain_function_round_an_async_one_is_guarded_as_that(by_method: bool) -> None:
+    """Their methods check their arguments in a function of their own."""
     counted = Counted(failure_threshold=2)
 
     class Completions:
-        @checked
+        @required_args("model")
         async def create(self, *, model: str) -> str:
             raise ConnectionError(model)
 
-    @checked
+    @required_args("model")
     async def create(*, model: str) -> str:
         raise ConnectionError(model)
 
@@ -132,13 +132,60 @@ async def test_a_plain_function_round_an_async_one_is_guarded_as_that(by_method:
     assert counted.calls() == {"error": 2, "rejected_breaker": 1}
 
 
-def checked(function: Callable[P, T]) -> Callable[P, T]:
-    @functools.wraps(function)
-    def wrapper(*args: P.args, **kwargs: P.kwargs) -> T:
-        assert "model" in kwargs
-        return function(*args, **kwargs)
+def required_args(name: str) -> Callable[[Callable[P, T]], Callable[P, T]]:
+    """As the OpenAI and Anthropic SDKs have it."""
 
-    return wrapper
+    def inner(function: Callable[P, T]) -> Callable[P, T]:
+        @functools.wraps(function)
+        def wrapper(*args: P.args, **kwargs: P.kwargs) -> T:
+            assert name in kwargs
+            return function(*args, **kwargs)
+
+        return wrapper
+
+    return inner
+
+
+def test_a_plain_function_that_runs_the_async_one_in_it_stays_plain() -> None:
+    counted = Counted()
+
+    def run(function: Callable[..., Coroutine[Any, Any, str]]) -> Callable[..., str]:
+        @functools.wraps(function)
+        def runs(question: str) -> str:
+            coroutine = function(question)
+            with pytest.raises(StopIteration) as end:
+                coroutine.send(None)
+            return str(end.value.value)
+
+        return runs
+
+    @counted.dependency.guard()
+    @run
+    async def ask(question: str) -> str:
+        return f"{question} 42"
+
+    assert ask("How many?") == "How many? 42"
+    assert counted.calls() == {"success": 1}
+
+
+def test_a_plain_function_that_leaves_the_async_one_to_its_caller_is_refused() -> None:
+    counted = Counted()
+
+    def traced(function: Callable[P, T]) -> Callable[P, T]:
+        @functools.wraps(function)
+        def trace(*args: P.args, **kwargs: P.kwargs) -> T:
+            return function(*args, **kwargs)
+
+        return trace
+
+    @counted.dependency.guard()
+    @traced
+    async def ask() -> str:
+        return "42"
+
+    with pytest.raises(TypeError, match="guard an async function"):
+        ask()  # type: ignore[unused-coroutine]
+    assert "success" not in counted.judged()
 
 
 @pytest.mark.parametrize("fallback", [None, placeholder("unknown")])
