@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 import math
-from collections import deque
 from collections.abc import Callable, Mapping
 from typing import Final, TypedDict, TypeVar
 
@@ -14,6 +13,7 @@ from pipeline.context import current_account, current_layer
 from pipeline.counting import BreakerSeries, LayerSeries, ModelNames, PriceSeries
 from pipeline.failures import ErrorTest, is_timeout
 from pipeline.gates import BreakerGate, Call, Gate, HeedingGate, WaitingGate
+from pipeline.lost import lost, settle_lost
 from pipeline.meter import Meter
 from pipeline.metrics import DEPENDENCY_NAME, CallOutcome, PriceSource
 from pipeline.prices import CEILING_USD_PER_CALL, Charge
@@ -101,8 +101,6 @@ class Guard:
         if paid:
             self._prices.declare()
         self._layers: dict[str, LayerSeries] = {}
-        self.lost: deque[Callable[[], None]] = deque()
-        """Settle the calls that ended unseen, as a stream that was dropped; appended to by the collector."""
         self.declare(metrics.NO_LAYER)
 
     @property
@@ -132,10 +130,10 @@ class Guard:
         Raises:
             RejectedError: refused; what had been passed is released.
         """
+        if lost:
+            settle_lost()  # what is held for it may be what this call wants
         try:
             if self._optional:
-                if self.lost:
-                    self.settle_lost()  # what is held for it may be what this call wants
                 call.passes = passes = []
                 for gate in self._optional:
                     passes.append(gate.enter(call))  # noqa: PERF401  (if one refuses, those before it are known)
@@ -148,8 +146,8 @@ class Guard:
     async def enter_async(self, call: Call) -> None:
         """As `enter`, awaiting where a gate waits."""
         call.is_async = True
-        if self.lost:
-            self.settle_lost()
+        if lost:
+            settle_lost()
         try:
             call.passes = passes = []
             for gate, enter_async in zip(self._optional, self._optional_async, strict=True):
@@ -172,18 +170,6 @@ class Guard:
                 gate.heed(headers)
             except Exception:
                 log.exception("gate.heed_failed dependency=%s", self.name)
-
-    def settle_lost(self) -> None:
-        """Settle the calls in `lost`. Never raises."""
-        while self.lost:
-            try:
-                end = self.lost.popleft()
-            except IndexError:  # another thread took it
-                return
-            try:
-                end()
-            except Exception:
-                log.exception("call.lost dependency=%s", self.name)
 
     def settle(self, call: Call, error: BaseException | None) -> BaseException | None:
         """Say how a call that entered ended; it is counted once, whoever says it again.
@@ -224,7 +210,10 @@ class Guard:
     def _turn_back(self, call: Call, error: BaseException) -> None:
         self._breaker.release(call)
         for passed in reversed(call.passes):
-            passed.release(call)
+            try:
+                passed.release(call)
+            except Exception:
+                log.exception("gate.release_failed dependency=%s", self.name)
         call.passes = ()
         outcome = error.outcome if isinstance(error, RejectedError) else _outcome_of(error)
         call.series.refused[outcome].inc()

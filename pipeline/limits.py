@@ -15,6 +15,7 @@ from pipeline.gates import Gate
 from pipeline.ledger.opening import open_ledgers
 from pipeline.ledger.protocol import BudgetLedger, RateLedger
 from pipeline.ledger.settings import LedgerSettings
+from pipeline.lost import settle_lost
 from pipeline.meter import Meter
 from pipeline.ratelimit import RateLimit
 
@@ -90,6 +91,7 @@ class Limits:
 
     async def close(self) -> None:
         """Give back what is held for nobody; the ledgers know everything when it returns."""
+        settle_lost()
         if self._refreshing is not None:
             self._refreshing.cancel()
             with contextlib.suppress(asyncio.CancelledError):

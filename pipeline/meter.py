@@ -20,6 +20,7 @@ from pipeline.definitions import (
     format_bound,
 )
 from pipeline.forks import ForkGuard
+from pipeline.lost import settle_lost
 from pipeline.mirror import Mirror
 from pipeline.series import Counter, Gauge, Histogram, Value
 from pipeline.spool import WorkerSpool
@@ -125,7 +126,8 @@ class Meter(Collector):
             yield spread
 
     def close(self) -> None:
-        """Give the lease back; counting goes on in memory alone."""
+        """Count what was lost, and give the lease back; from then on counts are in memory alone."""
+        settle_lost()
         with self._lock:
             self._mirror.leave()
 
@@ -141,11 +143,10 @@ class Meter(Collector):
 
         A gauge that describes what the child has inherited, such as a breaker's state, goes on.
         """
-        kept = [(value, value.amount) for value in self._kept_in_fork]
+        kept = set(self._kept_in_fork)
         for value in self._mirror.all_values():
-            value.amount = 0.0
-        for value, amount in kept:
-            value.amount = amount
+            if value not in kept:
+                value.forget()
         self._mirror.begin_anew_in_child()
         self._lock.release()
 

@@ -181,7 +181,6 @@ class _Requests:
         return stream
 
     def _prepared(self, options: Any, *, stream: bool) -> Any:  # noqa: ANN401
-        self._dependency.settle_lost()
         options = options.model_copy()
         options.max_retries = 0
         self._dialect.prepare(options, stream=stream)

@@ -15,6 +15,7 @@ from typing import Any, Protocol
 from pipeline.dependency import Dependency
 from pipeline.gates import Call
 from pipeline.instrument.answers import NoAnswerError
+from pipeline.lost import lost
 from pipeline.metrics import PriceSource
 from pipeline.prices import CEILING_USD_PER_CALL, Charge
 
@@ -53,6 +54,7 @@ class StreamedCall:
         self._is_empty = True
         self._is_readable = True
         self._paused_at: float | None = None
+        self._lost_at: float | None = None
         call.has_head = True
 
     def follow_async(self, stream: Any) -> None:  # noqa: ANN401
@@ -96,6 +98,8 @@ class StreamedCall:
         if error is None:
             error = self._usage.failure
         self._dependency.set_price(self._call, self._charge, error)
+        if self._lost_at is not None:
+            self._call.ended = self._lost_at
         self._dependency.settle(self._call, error)
 
     def waited(self, seconds: float) -> None:
@@ -150,7 +154,7 @@ class StreamedCall:
         except GeneratorExit:
             self._reading = True  # what the SDK closes now is no end that may be settled here
             items.close()
-            self._dependency.lost.append(self.end)
+            self._lose()
             raise
         except BaseException as error:
             self.end(error)
@@ -191,11 +195,13 @@ class StreamedCall:
             permit.started += self._dependency.breaker.clock() - paused_at
 
     def _notice_loss(self, stream: object) -> None:
-        """A stream that is dropped is settled by the dependency's next call.
+        """One that is dropped, or still open when the process ends, is settled soon; see `pipeline.lost`."""
+        weakref.finalize(stream, self._lose)
 
-        Not here and now: the collector may run while this thread holds the breaker's lock.
-        """
-        weakref.finalize(stream, self._dependency.lost.append, self.end).atexit = False
+    def _lose(self) -> None:
+        if not self._ended and self._lost_at is None:
+            self._lost_at = self._dependency.breaker.clock()
+            lost.append((self._dependency.name, self.end))
 
 
 def _items_of(stream: Any) -> Any:  # noqa: ANN401

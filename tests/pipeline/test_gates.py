@@ -217,6 +217,23 @@ async def test_a_pass_that_cannot_be_settled_costs_no_answer(caplog: pytest.LogC
     assert "gate.settle_failed" in caplog.text
 
 
+async def test_a_pass_that_cannot_be_released_keeps_no_other_and_hides_no_refusal(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    gated = Gated()
+    gated.dependency.breaker.force_open()
+
+    def broken(_call: Call) -> None:
+        raise OSError("the ledger is away")
+
+    gated.budget.release = broken  # type: ignore[method-assign, assignment]
+    with pytest.raises(BreakerOpenError):
+        await gated.dependency.call(gated.send)
+    assert gated.events[-1] == "release rate_limit"
+    assert gated.calls() == {"rejected_breaker": 1}
+    assert "gate.release_failed" in caplog.text
+
+
 async def test_an_inner_guards_refusal_tells_the_outer_breaker_nothing() -> None:
     inner = Dependency("firecrawl", meter=Meter(), budget=Gate("budget", [], out_of_money))
     outer = Counted(failure_threshold=1)

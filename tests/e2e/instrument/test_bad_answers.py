@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import functools
 import json
 import sys
 import threading
@@ -17,6 +18,7 @@ from aiohttp.test_utils import TestServer
 
 from pipeline import BreakerOpenError, BudgetExceededError, Dependency, Rates, Retries
 from pipeline.instrument import instrument
+from pipeline.lost import lost, settle_lost
 from pipeline.prices import CEILING_USD_PER_CALL
 from tests.pipeline.limited import Limited
 
@@ -299,7 +301,6 @@ async def test_a_fork_settles_nothing_of_its_parents_streams(
 
 
 def test_threads_that_settle_what_was_lost_at_the_same_time_raise_nothing() -> None:
-    dependency = Limited().dependency
     ended: list[int] = []
     failed: list[BaseException] = []
     done = threading.Event()
@@ -307,7 +308,7 @@ def test_threads_that_settle_what_was_lost_at_the_same_time_raise_nothing() -> N
     def settle() -> None:
         try:
             while not done.is_set():
-                dependency.settle_lost()
+                settle_lost()
         except BaseException as error:  # noqa: BLE001
             failed.append(error)
 
@@ -318,13 +319,13 @@ def test_threads_that_settle_what_was_lost_at_the_same_time_raise_nothing() -> N
         for thread in threads:
             thread.start()
         for number in range(20_000):
-            dependency.lost.append(lambda number=number: ended.append(number))  # type: ignore[misc]
+            lost.append(("openrouter", functools.partial(ended.append, number)))
     finally:
         done.set()
         for thread in threads:
             thread.join()
         sys.setswitchinterval(interval)
-    dependency.settle_lost()
+    settle_lost()
     assert not failed
     assert sorted(ended) == list(range(20_000))
 
