@@ -177,7 +177,7 @@ class _FirstOf(Generic[T_co]):
 
     def learn(self, value: object) -> None:
         for fallback in self._fallbacks:
-            fallback.learn(value)
+            learn_safely(fallback, value)
 
 
 def first_of(*fallbacks: Fallback[T]) -> Fallback[T]:

@@ -66,8 +66,7 @@ class Retries:
             return await attempt()
         except Exception as error:  # noqa: BLE001  (it is raised again, where the hook sees it)
             failed: Exception | None = error
-        _retried.set(dependency)
-        async for turn in stamina.retry_context(self._hook(began), **self._options()):
+        async for turn in stamina.retry_context(self._hook(began, dependency), **self._options()):
             with turn:
                 if failed is not None:
                     first, failed = failed, None
@@ -82,8 +81,7 @@ class Retries:
             return attempt()
         except Exception as error:  # noqa: BLE001  (as in `call`)
             failed: Exception | None = error
-        _retried.set(dependency)
-        for turn in stamina.retry_context(self._hook(began), **self._options()):
+        for turn in stamina.retry_context(self._hook(began, dependency), **self._options()):
             with turn:
                 if failed is not None:
                     first, failed = failed, None
@@ -100,7 +98,15 @@ class Retries:
             "wait_jitter": self.jitter_seconds,
         }
 
-    def _hook(self, began: float) -> Callable[[Exception], bool | float]:
+    def _is_worth_it(self, error: Exception, dependency: str) -> bool:
+        try:
+            return self.on(error)
+        except Exception:
+            # The caller is to see what went wrong at the provider.
+            log.exception("retries.test_failed dependency=%s", dependency)
+            return False
+
+    def _hook(self, began: float, dependency: str) -> Callable[[Exception], bool | float]:
         """Decides after each failure of what `began` then: no, yes, or yes after so many seconds."""
         last_start = began + self.max_total_seconds
         failures = 0
@@ -108,7 +114,8 @@ class Retries:
         def decide(error: Exception) -> bool | float:
             nonlocal failures
             failures += 1
-            if not self.on(error):
+            _retried.set(dependency)  # each time: within the attempt it may have been another
+            if not self._is_worth_it(error, dependency):
                 return False
             asked = retry_after_seconds(error)
             if asked is None:

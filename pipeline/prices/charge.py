@@ -32,6 +32,7 @@ class Charge:
         for kind in self.tokens:
             if not isinstance(kind, TokenType):
                 raise ValueError("a charge of tokens that are of no TokenType")  # noqa: TRY004
-        for amount in (self.usd, *self.tokens.values()):
+        table_usd = 0.0 if self.table_usd is None else self.table_usd
+        for amount in (self.usd, table_usd, *self.tokens.values()):
             if not 0 <= amount < math.inf:
                 raise ValueError(f"a charge of {amount} is none; give what was spent, 0 or more")

@@ -260,9 +260,11 @@ async def test_a_charge_that_is_none_costs_the_ceiling_and_keeps_the_answer(usd:
         lambda: Charge(0.01, PriceSource.TABLE, None),  # type: ignore[arg-type]
         lambda: Charge(0.01, "table-ish", "m"),  # type: ignore[arg-type]
         lambda: Charge(0.01, PriceSource.TABLE, "m", {"thoughts": 5}),  # type: ignore[dict-item]
+        lambda: Charge(0.01, PriceSource.REPORTED, "m", table_usd=float("nan")),
+        lambda: Charge(0.01, PriceSource.REPORTED, "m", table_usd=-1),
     ],
 )
-async def test_a_charge_without_a_label_costs_the_ceiling_and_keeps_the_answer(
+async def test_a_charge_that_cannot_be_counted_costs_the_ceiling_and_keeps_the_answer(
     charge: Callable[[], Charge],
 ) -> None:
     counted = Counted()

@@ -179,6 +179,23 @@ async def test_a_fallback_that_cannot_learn_costs_nobody_the_answer(caplog: pyte
     assert "fallback.failed" in caplog.text
 
 
+async def test_of_several_fallbacks_one_that_cannot_learn_keeps_no_other_from_it() -> None:
+    pages = CachedResponses[str](max_entries=5, ttl_seconds=60)
+    fallback = first_of(pages.under([]), pages.under("b"))  # type: ignore[arg-type]  # a list is no key
+    await Counted().dependency.call(answer, fallback=fallback)
+    assert pages.recall("b") == ("answer",)
+
+
+async def test_a_test_of_what_is_replaced_that_fails_itself_hides_nothing(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    counted = Counted(falls_back_on=lambda _: 1 / 0)
+    with pytest.raises(ConnectionError):
+        await counted.dependency.call(refuse, fallback=placeholder(UNKNOWN))
+    assert counted.fallbacks() == {}
+    assert "fallback.test_failed dependency=openrouter" in caplog.text
+
+
 def test_a_cached_response_is_forgotten_when_it_is_too_old() -> None:
     clock = Clock()
     cache = CachedResponses[str](max_entries=2, ttl_seconds=10, clock=clock)

@@ -89,6 +89,16 @@ def test_in_a_thread_too() -> None:
     assert counted.judged() == {"failure": 1, "success": 1}
 
 
+def test_what_a_streams_reader_calls_is_a_call_of_its_own() -> None:
+    counted = half_open()
+    stream = counted.dependency.begin(is_stream=True)
+    counted.dependency.enter(stream)
+    with pytest.raises(BreakerOpenError):
+        counted.dependency.call_sync(lambda: "answer")
+    counted.dependency.settle(stream, None)
+    assert counted.judged() == {"failure": 1, "rejected": 1, "success": 1}
+
+
 async def in_a_task(call: Coroutine[Any, Any, str]) -> str:
     return await asyncio.create_task(call)
 

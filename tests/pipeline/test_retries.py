@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 import stamina
 
-from pipeline import BreakerOpenError, Retries
+from pipeline import BreakerOpenError, Dependency, Meter, Retries
 from pipeline.providers.error import ProviderError
 from pipeline.retries import log_retries_as_ours
 from tests.clock import Clock
@@ -173,3 +173,33 @@ async def test_missing_stamina_is_named_with_its_remedy(monkeypatch: pytest.Monk
 def test_a_bad_value_is_refused_by_its_key(key: str, value: float) -> None:
     with pytest.raises(ValueError, match=key):
         Retries(**{key: value})  # type: ignore[arg-type]
+
+
+def test_each_retry_is_logged_with_the_dependency_whose_call_it_is(
+    waits: list[float], caplog: pytest.LogCaptureFixture
+) -> None:
+    outer, inner = Counted(retries=retries()), Dependency("firecrawl", meter=Meter(), retries=retries())
+
+    def ask() -> None:
+        inner.call_sync(Provider(1).ask_sync)
+        raise ConnectionResetError
+
+    log_retries_as_ours()
+    try:
+        with pytest.raises(ConnectionResetError):
+            outer.dependency.call_sync(ask)
+    finally:
+        stamina.instrumentation.set_on_retry_hooks(None)
+    assert [(message.split()[1], message.split()[-1]) for message in caplog.messages] == [
+        ("dependency=firecrawl", "reason=ConnectionError"),
+        ("dependency=openrouter", "reason=ConnectionResetError"),
+    ] * 2 + [("dependency=firecrawl", "reason=ConnectionError")]
+
+
+async def test_a_test_of_what_is_worth_a_retry_that_fails_itself_hides_nothing(
+    waits: list[float], caplog: pytest.LogCaptureFixture
+) -> None:
+    with pytest.raises(ConnectionError):
+        await Counted(retries=retries(on=lambda _: 1 / 0)).dependency.call(Provider(9).ask)
+    assert waits == []
+    assert "retries.test_failed dependency=openrouter" in caplog.text
