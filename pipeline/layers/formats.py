@@ -6,12 +6,13 @@ import json
 import re
 from collections.abc import Mapping
 from html import unescape
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from pipeline.html_blocks import HEADINGS, parse_html
 from pipeline.layers.layout import MAX_TITLE_CHARS
 from pipeline.layers.lines import one_line, whole_characters
-from pipeline.layers.posting import IntakeError, Posting, parse_posting, segment_with_company
+from pipeline.layers.posting import IntakeError, Posting, parse_posting
+from pipeline.layers.titles import heading_of_page
 
 MAX_HTML_CHARS: Final = 300_000
 """Without comments, scripts and styles. This runs in the event loop; a page's text stands in fewer."""
@@ -58,16 +59,25 @@ def read_posting(text: str, *, named: str = "") -> Posting:
     name = named.lower()
     if name.endswith(".json") or _IS_JSON.match(text):
         return _read_json(text)
-    markdown, page_title = _as_markdown(text, is_html=name.endswith((".html", ".htm")))
-    return parse_posting(markdown, page_title=page_title)
+    markdown = _as_markdown(text, is_html=name.endswith((".html", ".htm")))
+    return parse_posting(
+        markdown.text, page_title=markdown.page_title, is_headed_by_page=markdown.is_headed_by_page
+    )
 
 
-def _as_markdown(text: str, *, is_html: bool = False) -> tuple[str, str]:
-    """The text, and the title of its page if it is HTML."""
+class _Markdown(NamedTuple):
+    """A text, the title of its page if it was HTML, and whether that is its heading for want of one."""
+
+    text: str
+    page_title: str = ""
+    is_headed_by_page: bool = False
+
+
+def _as_markdown(text: str, *, is_html: bool = False) -> _Markdown:
     if _IS_ESCAPED_HTML.match(text):
         text = unescape(text)
     if not is_html and not _IS_HTML.match(text):
-        return text, ""
+        return _Markdown(text)
     title, blocks = parse_html(text, max_chars=MAX_HTML_CHARS)
     lines = [
         f"{'#' * int(block.tag[1])} {block.text}"
@@ -77,9 +87,10 @@ def _as_markdown(text: str, *, is_html: bool = False) -> tuple[str, str]:
         else block.text
         for block in blocks
     ]
-    if title and not any(line.startswith("# ") for line in lines):
-        lines.insert(0, f"# {segment_with_company(title) or title}")
-    return "\n\n".join(lines), title
+    lacks_heading = bool(title) and not any(line.startswith("# ") for line in lines)
+    if lacks_heading:
+        lines.insert(0, f"# {heading_of_page(title)}")
+    return _Markdown("\n\n".join(lines), title, lacks_heading)
 
 
 def _read_json(text: str) -> Posting:
@@ -110,7 +121,7 @@ def _read_document(document: Mapping[str, Any]) -> Posting:
     if company is not None:
         parts.append(f"Company: {one_line(company)}")
     if text is not None:
-        parts.append(_as_markdown(text)[0])
+        parts.append(_as_markdown(text).text)
     requirements = _lines(document, _REQUIREMENTS_KEYS)
     if requirements:
         parts.append("## Requirements\n\n" + "\n".join(f"- {line}" for line in requirements))

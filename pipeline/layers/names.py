@@ -73,7 +73,7 @@ def may_be_company(text: str) -> bool:
     One that is written small, as `adidas`, is not known from other words.
     """
     words = text.split()
-    if not words or ":" in text or not _begins_with_capital(words[0]):
+    if not words or not {":", "|"}.isdisjoint(text) or not _begins_with_capital(words[0]):
         return False
     first, *further = words
     if _first_part(first) in _BEFORE_NO_COMPANY or _small(words[-1]) in _SEVERAL_COMPANIES:
@@ -83,6 +83,12 @@ def may_be_company(text: str) -> bool:
     # As in `The Bank of Hove`; a mark alone, as `&`, is no word.
     large = [word for word in further if word not in NO_NAMES and any(map(str.isalnum, word))]
     return not {*map(_small, large)} <= _NO_COMPANY_ALONE and all(map(_begins_with_capital, large))
+
+
+def begins_small(text: str) -> bool:
+    """Whether it begins with a word that begins no name, written small: `home`, `our`; not `the Old Inn`."""
+    first, *_ = [*text.split(), ""]
+    return first != "the" and first.islower() and _small(first).strip(":;") in _NO_COMPANY_ALONE
 
 
 def _is_capital(word: str) -> bool:

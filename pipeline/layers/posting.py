@@ -23,6 +23,7 @@ from pipeline.layers.layout import (
     name_of,
     plain,
 )
+from pipeline.layers.titles import AT, NO_TITLES, company_of_page, split, split_of_page
 
 UNKNOWN_COMPANY: Final = "unknown"
 MAX_TEXT_CHARS: Final = 24_000
@@ -33,29 +34,7 @@ MAX_REQUIREMENT_CHARS: Final = 500
 _MAX_LINES: Final = 2_000
 _MAX_LINE_CHARS: Final = 2_000
 
-_NO_TITLES: Final = REQUIREMENT_HEADINGS | {
-    "about us",
-    "about the company",
-    "about the job",
-    "about the role",
-    "careers",
-    "job description",
-    "job posting",
-    "jobs",
-    "join us",
-    "introduction",
-    "open positions",
-    "overview",
-    "responsibilities",
-    "vacancies",
-    "vacancy",
-    "we are hiring",
-}
-
 _BOLD_LEAD = re.compile(r"\*\*([^*]+)\*\*\s*(?:[·|,–—-].*)?\Z")
-_AT = re.compile(r"\s+(?:at|@)\s+", re.IGNORECASE)
-_HIRING = re.compile(r"(\w[^|]{0,80}?)\s+(?:is\s+)?hiring\s+\w")
-_BETWEEN_PARTS = re.compile(r"\s+(?:[|·•–—-]|::)\s+")
 
 
 class Posting(BaseModel):
@@ -79,10 +58,11 @@ class IntakeError(JobError):
     """The posting does not tell what job it is about."""
 
 
-def parse_posting(text: str, *, page_title: str = "") -> Posting:
+def parse_posting(text: str, *, page_title: str = "", is_headed_by_page: bool = False) -> Posting:
     """Find title, company and requirements by the posting's layout, in less than a tenth of a second.
 
     `page_title` is that of the web page it stood on; it may name the company where the posting does not.
+    `is_headed_by_page`: the text's first line is `heading_of_page` of it.
 
     Raises:
         IntakeError: no title can be found.
@@ -102,15 +82,16 @@ def parse_posting(text: str, *, page_title: str = "") -> Posting:
         # Better than no title at all.
         title_label = title_label or first_of(labels, TITLE_LABELS)
     if top is not None:
-        title, company = _split(plain(heading_of(lines[top]) or lines[top]))
+        named = plain(heading_of(lines[top]) or lines[top])
+        title, company = split_of_page(named) if is_headed_by_page and top == 0 else split(named)
         company = company or _company_below(lines[top + 1 :])
     elif title_label is not None:
-        title, company = _split(title_label.value)
+        title, company = split(title_label.value)
     else:
         raise IntakeError(
             "no title found; begin the posting with a line '# Title at Company' or 'Position: Title'"
         )
-    company = company or company_of_page(page_title)
+    company = company or company_of_page(page_title, title)
     if company_label is not None and not (company_label.is_doubtful and company):
         company = company_label.value
     elif company is None and further_down is not None and not further_down.is_doubtful:
@@ -121,21 +102,6 @@ def parse_posting(text: str, *, page_title: str = "") -> Posting:
         requirements=requirements,
         text=text[:MAX_TEXT_CHARS].strip(),
     )
-
-
-def segment_with_company(page_title: str) -> str | None:
-    """The part of a page's title that says `Title at Company`: what stands beside it is the site's."""
-    parts = (plain(part)[:MAX_TITLE_CHARS] for part in _BETWEEN_PARTS.split(page_title[:_MAX_LINE_CHARS]))
-    return next((part for part in parts if _split(part)[1] is not None), None)
-
-
-def company_of_page(page_title: str) -> str | None:
-    """`Old Inn` of `Cook at Old Inn | Jobs`, and of `Old Inn hiring Cook in Hove | Jobs`."""
-    segment = segment_with_company(page_title)
-    if segment is not None:
-        return _split(segment)[1]
-    hiring = _HIRING.match(plain(page_title[:_MAX_LINE_CHARS]))
-    return None if hiring is None else hiring[1]
 
 
 def _is_outranked(heading: str, line: int, title: Label | None, company: Label | None) -> bool:
@@ -175,7 +141,7 @@ def _first_line(lines: Sequence[str], *, looks_like_posting: bool) -> int | None
     candidate = plain(heading_of(line) or line)
     if not _may_be_title(candidate) or candidate[-1] in ".!?:;," or BULLET.match(line) or labels_in([line]):
         return None
-    stands_out = heading_of(line) is not None or _AT.search(candidate) is not None
+    stands_out = heading_of(line) is not None or AT.search(candidate) is not None
     return first if stands_out or looks_like_posting else None
 
 
@@ -183,17 +149,8 @@ def _may_be_title(candidate: str) -> bool:
     return (
         0 < len(candidate) <= MAX_TITLE_CHARS
         and any(character.isalpha() for character in candidate)
-        and name_of(candidate) not in _NO_TITLES
+        and name_of(candidate) not in NO_TITLES
     )
-
-
-def _split(named: str) -> tuple[str, str | None]:
-    """`Title at Company`, split at the last `at`."""
-    *_, last = [None, *_AT.finditer(named)]
-    if last is None:
-        return named, None
-    title, company = named[: last.start()], named[last.end() :]
-    return (title, company) if title and company else (named, None)
 
 
 def _company_below(lines: Sequence[str]) -> str | None:

@@ -33,13 +33,58 @@ def test_html_without_a_heading_takes_its_title() -> None:
         ("Jobs at Old Inn", "Old Inn"),
         ("Old Inn hiring Cook in Hove | JobBoard", "Old Inn"),
         ("Old Inn is hiring a Cook", "Old Inn"),
+        ("The Old Inn is currently hiring: Cook", "The Old Inn"),
+        ("Cook | Old Inn is hiring now", "Old Inn"),
+        ("Senior Cook (m/f/d) at Old Inn | JobBoard", "Old Inn"),
+        ("Now hiring: Cook at Old Inn", "Old Inn"),
+        ("Cook at the Ritz", "the Ritz"),
+        ("Careers at Old Inn", "Old Inn"),
+        ("Cook | Join us at Old Inn", "Old Inn"),
         ("Cook | JobBoard", "unknown"),
+        ("We are hiring a Cook | Old Inn", "unknown"),
+        ("We're hiring a Cook", "unknown"),
+        ("Now hiring Cook in Hove", "unknown"),
+        ("Urgently hiring Cook", "unknown"),
+        ("Companies hiring Cook in Hove", "unknown"),
+        ("Top 10 companies hiring Cook", "unknown"),
+        ("Cook hiring in Hove", "unknown"),
+        ("Jobs - Cook hiring in Hove", "unknown"),
+        ("Apply at once: Cook | Old Inn", "unknown"),
+        ("Cook wanted at once", "unknown"),
+        ("Look at our jobs", "unknown"),
+        ("Work at home Cook - Old Inn", "unknown"),
+        ("Work at Home Cook - Old Inn", "unknown"),
+        ("Cook at Sea | Old Inn", "unknown"),
+        ("Great Place to Work at Heart | Old Inn", "unknown"),
+        ("Meet us at Expo 2026 | Old Inn", "unknown"),
+        ("Cook, apply at jobs@inn.example", "unknown"),
         ("", "unknown"),
     ],
 )
 def test_the_pages_title_names_the_company_where_the_posting_does_not(page_title: str, company: str) -> None:
     posting = read_posting(f"<html><title>{page_title}</title><h1>Cook</h1><p>We burn.</p></html>")
     assert (posting.title, posting.company) == ("Cook", company)
+
+
+@pytest.mark.parametrize(
+    ("page_title", "title", "company"),
+    [
+        ("Cook at the Ritz | JobBoard", "Cook", "the Ritz"),
+        ("Cook | Join us at Old Inn", "Cook", "Old Inn"),
+        ("Careers at Old Inn – Cook", "Cook", "Old Inn"),
+        ("Old Inn hiring Cook in Hove", "Old Inn hiring Cook in Hove", "Old Inn"),
+        ("Cook at Sea | Old Inn", "Cook at Sea | Old Inn", "unknown"),
+        ("Work at home Cook - Old Inn", "Work at home Cook - Old Inn", "unknown"),
+        ("Good at cooking? | Old Inn", "Good at cooking? | Old Inn", "unknown"),
+        ("Apply at once: Cook", "Apply at once: Cook", "unknown"),
+        ("We are hiring a Cook", "We are hiring a Cook", "unknown"),
+    ],
+)
+def test_a_page_without_a_heading_has_no_company_but_one_that_looks_so(
+    page_title: str, title: str, company: str
+) -> None:
+    posting = read_posting(f"<html><title>{page_title}</title><p>We burn.</p></html>")
+    assert (posting.title, posting.company) == (title, company)
 
 
 def test_the_sites_name_in_the_pages_title_is_not_the_companys() -> None:
@@ -129,6 +174,14 @@ def test_half_a_character_becomes_a_question_mark() -> None:
     posting = read_posting('{"title": "Cook \\ud800", "text": "\\udfff"}')
     assert posting.model_dump_json()
     assert posting.title == "Cook ?"
+
+
+@pytest.mark.parametrize("piece", ["a ", "is ", " hiring ", "x at y | ", "| ", " - "])
+def test_hostile_page_title_takes_no_longer_than_any_other(piece: str) -> None:
+    title = (piece * MAX_HTML_CHARS)[: MAX_HTML_CHARS // 2]
+    started = time.process_time()
+    assert read_posting(f"<title>{title}</title><h1>Cook</h1><p>We burn.</p>").title == "Cook"
+    assert time.process_time() - started < 1
 
 
 @pytest.mark.parametrize("piece", ["<", "<p", "<!--", "</", "&#", "<!", "<p a='", "<!-- -"])
