@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from dashboards.projection import quota_in_a_day
-from dashboards.queries import EVERYWHERE, KNOWN_FOR, highest, lowest
+from dashboards.queries import EVERYWHERE, KNOWN_FOR, ScrapeSeries, highest, lowest
 from dashboards.rules import Alert, Group, Severity
 from sidecar import metrics
 
@@ -79,7 +79,9 @@ DEPENDENCIES: Final = Group(
             name="DependencyUnwatched",
             expression=(
                 f"group by (dependency) (last_over_time({_PROBE}[{KNOWN_FOR}])) "
-                f"unless group by (dependency) ({_PROBE})"
+                f"unless group by (dependency) ({_PROBE}) "
+                # Where none is scraped at all that is the cause, and has alerts of its own.
+                f"and on () {EVERYWHERE.scrape(ScrapeSeries.UP)} == 1"
             ),
             hold_seconds=300,
             severity=Severity.WARNING,

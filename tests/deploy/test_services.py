@@ -102,10 +102,7 @@ def test_alertmanager_holds_back_our_own_alerts_alone_and_of_the_same_dependency
             named = re.fullmatch(r'alertname =~? "?([\w|]+)"?', matcher)
             assert named is not None, matcher
             assert {*named[1].split("|")} <= ours
-        # That nobody watches a dependency any more has the same cause for all of them.
-        assert rule.get("equal") == (
-            None if rule["target_matchers"] == ["alertname = DependencyUnwatched"] else ["dependency"]
-        )
+        assert rule["equal"] == ["dependency"]
 
 
 def test_grafana_finds_prometheus_and_the_generated_dashboards() -> None:

@@ -46,11 +46,22 @@ DEPENDENCIES: tuple[Case, ...] = (
         11,
         PDF,
         (
-            probe("1x60"),
-            probe("1x10 stale") | second_sidecar("1x60"),
-            probe("1x10 stale _x3 1x60"),
+            probe("1x60") | up("1x60"),
+            probe("1x10 stale") | second_sidecar("1x60") | up("1x60"),
+            probe("1x10 stale _x3 1x60") | up("1x60"),
+            # No sidecar is scraped: SidecarDown, SidecarGone or SidecarAbsent tell of that, once for all.
+            probe("1x10 stale") | up("1x10 0x60"),
+            probe("1x10 stale") | up("1x10 stale"),
         ),
-        ended=((probe("1x10 stale"), 380),),
+        ended=((probe("1x10 stale") | up("1x400"), 380),),
+    ),
+    Case(
+        "DependencyUnwatched",
+        # A sidecar was taken away an hour before the others lost a dependency from their configuration.
+        probe("1x60 stale") | up("1x400") | up("1x10 stale", target=WORKER_2),
+        61,
+        PDF,
+        (),
     ),
     Case(
         "ProbeFlapping",
