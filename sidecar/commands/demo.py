@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Final
 
 from sidecar.commands.options import add_listen_option, listen_address
-from sidecar.commands.stopping import run_until_stopped
+from sidecar.commands.stopping import run_until_stopped, status_in_shell
 from sidecar.config import ConfigError, ListenAddress
 from sidecar.demo.children import ChildError
 from sidecar.demo.demo import PYTHON_MODULE, Demo, demo, fetch_document
@@ -101,7 +101,7 @@ async def _demo(
         ) as running:
             if not once:
                 _say(_banner(running))
-            worker_status = await running.worker.wait()
+            worker_status = status_in_shell(await running.worker.wait())
             if once:
                 print_result(await fetch_document(running.url))
                 return worker_status

@@ -13,8 +13,12 @@ _STOP_WITHIN_SECONDS: Final = 4.0
 
 _KILLED_BY: Final = 128
 
-
 BeforeEnd = Callable[[], Coroutine[Any, Any, None]]
+
+
+def status_in_shell(returncode: int) -> int:
+    """What a shell calls the status of a process, of which Python has given the return code."""
+    return _KILLED_BY - returncode if returncode < 0 else returncode
 
 
 def run_until_stopped(
@@ -29,7 +33,8 @@ def run_until_stopped(
     To be told to stop is how a service ends well: 0. Work that had an end of its own to reach has not
     reached it: 128 + the signal's number.
 
-    With `needs_terminal` that the terminal is closed, SIGHUP, is such a signal too.
+    With `needs_terminal` that the terminal is closed, SIGHUP, is such a signal too, unless it was ignored when
+    the process was started, as by `nohup`.
 
     SIGTERM lets `before_end` finish first. SIGINT, somebody at the keyboard, and any second signal don't.
     """
@@ -61,7 +66,8 @@ async def _cancellable(
             waiting.cancel()
         _stop(task, told[0])
 
-    for signal_number in (signal.SIGTERM, signal.SIGINT, *((signal.SIGHUP,) if needs_terminal else ())):
+    ends_with_terminal = needs_terminal and signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN
+    for signal_number in (signal.SIGTERM, signal.SIGINT, *((signal.SIGHUP,) if ends_with_terminal else ())):
         loop.add_signal_handler(signal_number, stop, signal_number)
     try:
         return await task

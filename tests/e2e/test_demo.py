@@ -6,6 +6,7 @@ import asyncio
 import json
 import os
 import signal
+import subprocess
 import sys
 from pathlib import Path
 
@@ -153,6 +154,30 @@ async def test_a_closed_terminal_ends_everything(start: Start, tmp_path: Path) -
         return not any(is_alive(each) for each in (pid, *pids.values()))
 
     await wait_until(all_gone, "the demo and its children ended", timeout_seconds=5)
+
+
+@pytest.mark.parametrize(("ignored", "ends_by"), [(False, signal.SIGHUP), (True, signal.SIGTERM)])
+def test_what_was_started_by_nohup_outlives_the_terminal(ignored: bool, ends_by: int) -> None:
+    program = (
+        "import asyncio, os, signal; from sidecar.commands.stopping import run_until_stopped\n"
+        f"if {ignored}: signal.signal(signal.SIGHUP, signal.SIG_IGN)\n"
+        "async def work():\n"
+        "    os.kill(os.getpid(), signal.SIGHUP)\n"
+        "    os.kill(os.getpid(), signal.SIGTERM)\n"
+        "    await asyncio.Event().wait()\n"
+        "raise SystemExit(run_until_stopped(work(), is_service=False, needs_terminal=True))"
+    )
+    ended = subprocess.run([sys.executable, "-c", program], env=CLEAN_ENVIRONMENT, check=False, timeout=20)
+    assert ended.returncode == 128 + ends_by
+
+
+async def test_a_worker_that_is_killed_gives_the_status_that_a_shell_would(
+    start: Start, tmp_path: Path
+) -> None:
+    demo = await start(Demo(tmp_path))
+    os.kill(demo.child_pids()["worker"], signal.SIGKILL)
+    assert await demo.exit_status() == 128 + signal.SIGKILL
+    assert "the pipeline worker ended by itself, with status 137" in demo.output()
 
 
 async def test_killing_the_demo_leaves_no_orphans(start: Start, tmp_path: Path) -> None:
