@@ -33,8 +33,8 @@ def run_until_stopped(
     To be told to stop is how a service ends well: 0. Work that had an end of its own to reach has not
     reached it: 128 + the signal's number.
 
-    With `needs_terminal` that the terminal is closed, SIGHUP, is such a signal too, unless it was ignored when
-    the process was started, as by `nohup`.
+    With `needs_terminal` that the terminal is closed, SIGHUP, is such a signal too, unless it was ignored
+    when the process was started, as by `nohup`.
 
     SIGTERM lets `before_end` finish first. SIGINT, somebody at the keyboard, and any second signal don't.
     """
