@@ -14,7 +14,7 @@ from pipeline.fallbacks import Answer, Fallback
 from pipeline.instrument.limit_headers import listen_to_limits
 from pipeline.prices import Charge, Flavor, Prices
 from pipeline.providers.bounded import bound_answers
-from pipeline.providers.error import ProviderError
+from pipeline.providers.error import AccessVariables, ProviderError
 from pipeline.providers.guarded import answered
 from pipeline.providers.language_model import Message, most_usd
 from pipeline.settings import ServiceAccess
@@ -29,6 +29,7 @@ class Anthropic:
         self.dependency = dependency
         self._prices = prices
         self._model = access.model
+        self._variables = AccessVariables.of_model(access.name)
         self._client = anthropic.AsyncAnthropic(
             # Stated, and so no other credential of the environment or of a profile on disk is read.
             api_key=access.api_key,
@@ -74,9 +75,8 @@ class Anthropic:
                 max_tokens=max_output_tokens,
             )
         except anthropic.APIStatusError as error:
-            raise ProviderError(
-                name, f"status {error.status_code}", error.status_code, error.response.headers
-            ) from None
+            status, headers = error.status_code, error.response.headers
+            raise ProviderError(name, self._variables.reason(status), status, headers) from None
         except anthropic.APIConnectionError as error:
             cause = error.__cause__
             raise ProviderError(name, f"no connection ({type(cause or error).__name__})") from None

@@ -13,7 +13,7 @@ from pipeline.fallbacks import Answer, Fallback
 from pipeline.instrument.limit_headers import listen_to_limits
 from pipeline.prices import Charge, Flavor, Prices
 from pipeline.providers.bounded import bound_answers
-from pipeline.providers.error import ProviderError
+from pipeline.providers.error import AccessVariables, ProviderError
 from pipeline.providers.guarded import answered
 from pipeline.providers.language_model import Message, most_usd
 from pipeline.settings import ServiceAccess
@@ -31,6 +31,7 @@ class ChatCompletions:
         self.dependency = dependency
         self._prices = prices
         self._model = access.model
+        self._variables = AccessVariables.of_model(access.name)
         self._client = openai.AsyncOpenAI(
             api_key=access.api_key,
             base_url=access.base_url,
@@ -85,7 +86,7 @@ class ChatCompletions:
             status, headers = error.status_code, error.response.headers
             if error.code == _NO_CREDIT:
                 raise ProviderError(name, f"status {status}, no credit is left", 402, headers) from None
-            raise ProviderError(name, f"status {status}", status, headers) from None
+            raise ProviderError(name, self._variables.reason(status), status, headers) from None
         except openai.APIConnectionError as error:
             cause = error.__cause__
             raise ProviderError(name, f"no connection ({type(cause or error).__name__})") from None

@@ -19,7 +19,7 @@ from pipeline.fallbacks import Answer, Fallback
 from pipeline.instrument.credits import credits_stated
 from pipeline.prices import Prices
 from pipeline.providers.bounded import bound_answers
-from pipeline.providers.error import ProviderError
+from pipeline.providers.error import AccessVariables, ProviderError
 from pipeline.providers.guarded import answered
 from pipeline.settings import ServiceAccess
 
@@ -27,6 +27,7 @@ F = TypeVar("F")
 T = TypeVar("T")
 
 NAME: Final = "firecrawl"
+_VARIABLES: Final = AccessVariables("FIRECRAWL_API_KEY", "FIRECRAWL_API_URL")
 MAX_PAGE_CHARS: Final = 20_000
 _MAX_URL_CHARS: Final = 2_000
 # It stands in prompts and documents, where what follows a line break would be somebody else's word.
@@ -158,7 +159,7 @@ async def _answered_with_body(send: Callable[[], Awaitable[T]]) -> _Priced[T]:
         if status is None or status < 400:
             raise ProviderError(NAME, "the answer says that it failed") from None
         headers = getattr(error.response, "headers", None)
-        raise ProviderError(NAME, f"status {status}", status, headers) from None
+        raise ProviderError(NAME, _VARIABLES.reason(status), status, headers) from None
     except PageRefusedError:
         raise
     except httpx.HTTPError as error:

@@ -238,7 +238,7 @@ async def test_a_call_holds_no_more_of_the_budget_than_it_may_cost(served: Stand
 
 async def test_a_wrong_key_fails_the_job_and_says_so(work: Work) -> None:
     await work.stand_ins.misbehave(*MODELS, mode="fail", status=401)
-    with pytest.raises(ProviderError, match=r"^openai: status 401$"):
+    with pytest.raises(ProviderError, match=r"^openai: status 401: the key .*; check OPENAI_API_KEY$"):
         await work.run(job_of())
 
 

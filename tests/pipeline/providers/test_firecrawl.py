@@ -109,11 +109,23 @@ async def test_failure_is_one_line_without_the_body_and_is_not_sent_again(reply:
     assert meter.counter(PIPELINE_FALLBACKS, "none", "firecrawl", FallbackKind.PLACEHOLDER).value == 1
 
 
-async def test_a_wrong_key_is_no_outage_that_a_fallback_could_hide() -> None:
-    reply = Scripted(answer('{"error": "BODY"}', status=401))
+@pytest.mark.parametrize(
+    ("status", "reason"),
+    [
+        (401, "status 401: the key is refused; check FIRECRAWL_API_KEY"),
+        (403, "status 403: access is refused; check FIRECRAWL_API_KEY and what it may use"),
+        (404, "status 404: nothing is found there; check FIRECRAWL_API_URL"),
+        (400, "status 400"),
+    ],
+)
+async def test_a_wrong_key_or_address_is_no_outage_that_a_fallback_could_hide(
+    status: int, reason: str
+) -> None:
+    reply = Scripted(answer('{"error": "BODY"}', status=status))
     async with serving(SEARCH, reply) as url, providers_at(firecrawl=url) as providers:
-        with pytest.raises(ProviderError, match="status 401"):
+        with pytest.raises(ProviderError) as raised:
             await firecrawl_of(providers).search("x", limit=3, fallback=placeholder(None))
+    assert (str(raised.value), raised.value.status) == (f"firecrawl: {reason}", status)
 
 
 @pytest.mark.parametrize(("status", "stands_in"), [(403, True), (404, True), (401, False), (409, True)])

@@ -179,6 +179,29 @@ async def test_failure_is_one_line_without_the_body_and_counts_as_an_error(reply
     assert meter.counter(PIPELINE_CALLS, "none", "openrouter", "error").value == 1
 
 
+@pytest.mark.parametrize(
+    ("status", "reason"),
+    [
+        (400, "status 400: the request is refused; check {}_MODEL"),
+        (401, "status 401: the key is refused; check {}_API_KEY"),
+        (403, "status 403: access is refused; check {}_API_KEY and what it may use"),
+        (404, "status 404: nothing is found there; check {0}_MODEL and {0}_BASE_URL"),
+        (422, "status 422"),
+    ],
+)
+@pytest.mark.parametrize(
+    ("name", "path"), [("openrouter", CHAT), ("openai", "/v1/chat/completions"), ("anthropic", MESSAGES)]
+)
+async def test_a_wrong_key_model_or_address_is_told_with_its_variable(
+    name: str, path: str, status: int, reason: str
+) -> None:
+    body = '{"error": {"message": "BODY\\nsecret", "type": "x"}}'
+    async with serving(path, Scripted(answer(body, status=status))) as url:
+        with pytest.raises(ProviderError) as raised:
+            await ask(url, name=name)
+    assert (str(raised.value), raised.value.status) == (f"{name}: {reason.format(name.upper())}", status)
+
+
 @pytest.mark.parametrize("content", [None, ""])
 async def test_answer_without_text_is_empty_and_is_paid_for(content: str | None) -> None:
     meter = Meter()
