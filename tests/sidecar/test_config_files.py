@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from sidecar.config import ConfigError, load
+from sidecar.probes import PROBES
 
 CONFIGS = Path(__file__).parent.parent / "configs"
 EXAMPLES = CONFIGS.parent.parent / "examples"
@@ -25,8 +26,11 @@ def test_a_good_file_loads(path: Path) -> None:
 @pytest.mark.parametrize("path", _files("bad-*.yml"))
 def test_a_bad_file_is_refused_in_exactly_these_words_and_without_a_secret(path: Path) -> None:
     lines = path.read_text().splitlines()
+    kinds = ", ".join(sorted(probe.kind for probe in PROBES))
     expected = [
-        line.removeprefix(_MARK).replace("{file}", str(path)) for line in lines if line.startswith(_MARK)
+        line.removeprefix(_MARK).replace("{file}", str(path)).replace("{kinds}", kinds)
+        for line in lines
+        if line.startswith(_MARK)
     ]
     with pytest.raises(ConfigError) as caught:
         load({}, path)
