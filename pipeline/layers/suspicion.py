@@ -56,7 +56,7 @@ _NOT_TO_THE_READER: Final = re.compile(
     # "Applications that ignore the above instructions", "before attackers leak the API keys"
     r"|\b(?:after|because|before|could|how|if|it|may|might|she|that|they|unless|we|when|where|whether|which|while|who"
     r"|whoever|whose)(?:[’'](?:ll|ve|re|d))?\s+(?:(?!you\b)\w+\s+){0,2}"
-    r"|\b(?:able|asked|attempts?|forced|made|told|tries|tricked into|used|ways?)\s+to\s+)\Z",
+    r"|\b(?:able|attempts?|forced|made|tries|tricked into|used|ways?)\s+to\s+)\Z",
     re.IGNORECASE,
 )
 _MAX_CHARS_BEFORE: Final = 120
@@ -76,9 +76,10 @@ def suspicious_line(text: str) -> int | None:
 
 def _instructs(before: str, line: str, below: str) -> bool:
     """Whether an instruction begins in the line: its sentence may have begun before, and go on below."""
-    text = f"{before.rstrip()} {line.strip()} {below.lstrip()}"
-    begin = len(before.rstrip()) + 1
-    end = begin + len(line.strip())
+    before, line, below = (" ".join(part.split()) for part in (before, line, below))
+    text = f"{before} {line} {below}"
+    begin = len(before) + 1
+    end = begin + len(line)
     found = _INSTRUCTIONS.search(text, begin)
     while found is not None and found.start() < end:
         if not _NOT_TO_THE_READER.search(text, max(0, found.start() - _MAX_CHARS_BEFORE), found.start()):
