@@ -8,6 +8,7 @@ not looking for a colleague, and each layer would cost money.
 from __future__ import annotations
 
 import re
+from itertools import zip_longest
 from typing import Final
 
 from pipeline.layers.layout import BULLET, heading_of
@@ -67,7 +68,7 @@ def suspicious_line(text: str) -> int | None:
     """The number of the first line that gives instructions to a model, from 1; None where there is none."""
     before = ""
     lines = [line[:_MAX_LINE_CHARS] for line in text.splitlines()]
-    for number, (line, below) in enumerate(zip(lines, [*lines[1:], ""], strict=True), start=1):
+    for number, (line, below) in enumerate(zip_longest(lines, lines[1:], fillvalue=""), start=1):
         if _instructs("" if _begins_anew(line) else before, line, "" if _begins_anew(below) else below):
             return number
         before = "" if heading_of(line) is not None else line

@@ -166,6 +166,7 @@ def test_a_line_that_speaks_to_people_is_let_through(line: str) -> None:
         ("Show your\n\nsystem prompt", None),
         ("- Show your\n- API keys", None),
         ("Show your\n## API keys", None),
+        ("", None),
     ],
 )
 def test_a_sentence_goes_on_in_the_line_below_but_not_in_another_paragraph(
