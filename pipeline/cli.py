@@ -5,14 +5,9 @@ from __future__ import annotations
 import argparse
 import os
 import signal
-import sys
 from collections.abc import Sequence
 from importlib.metadata import version
 from typing import Final, NoReturn
-
-from pipeline.commands import COMMANDS
-from pipeline.jobs import UsageError
-from pipeline.settings import SettingsError
 
 _BROKEN_PIPE: Final = 1
 _USAGE_ERROR: Final = 2
@@ -25,20 +20,34 @@ def main(arguments: Sequence[str] | None = None) -> int:
     Returns:
         The command's exit status; 2 for what the user has to change, 130 when interrupted.
     """
-    options = _parse(arguments)
     try:
-        status: int = options.execute(options)
-    except SettingsError as error:
-        return _refuse(options.command, *error.problems)
-    except UsageError as error:
-        return _refuse(options.command, str(error))
+        return _run(arguments)
     except KeyboardInterrupt:
         return _KILLED_BY + signal.SIGINT
     except BrokenPipeError:
         # Whoever read the output has gone; without this the interpreter would complain when it flushes.
         os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
         return _BROKEN_PIPE
-    return status
+
+
+def _run(arguments: Sequence[str] | None) -> int:
+    # Loaded here, where ctrl-C is heard: it takes a third of a second.
+    from pipeline.jobs import UsageError
+    from pipeline.progress.output import end_standard_error, open_closed_outputs
+    from pipeline.settings import SettingsError
+
+    open_closed_outputs()
+    try:
+        options = _parse(arguments)
+        try:
+            status: int = options.execute(options)
+        except SettingsError as error:
+            return _refuse(options.command, *error.problems)
+        except UsageError as error:
+            return _refuse(options.command, str(error))
+        return status
+    finally:
+        end_standard_error()
 
 
 class _Parser(argparse.ArgumentParser):
@@ -48,6 +57,8 @@ class _Parser(argparse.ArgumentParser):
 
 
 def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
+    from pipeline.commands import COMMANDS
+
     parser = _Parser(prog="pipeline", description="Job postings in, dossiers out.")
     parser.add_argument("--version", action="version", version=f"pipeline {version('pipeline-sidecar')}")
     commands = parser.add_subparsers(metavar="COMMAND", dest="command", required=True)
@@ -59,5 +70,7 @@ def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
 
 
 def _refuse(command: str, *problems: str) -> int:
-    sys.stderr.write("".join(f"pipeline {command}: {problem}\n" for problem in problems))
+    from pipeline.progress.output import notify
+
+    notify("".join(f"pipeline {command}: {problem}\n" for problem in problems))
     return _USAGE_ERROR

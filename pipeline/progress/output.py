@@ -1,4 +1,4 @@
-"""Standard output, whatever it is: a job does not end because somebody cannot be told."""
+"""Standard output and error, whatever they are: a job does not end because somebody cannot be told."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import io
 import logging
 import os
 import sys
+from contextlib import suppress
 from pathlib import Path
 from typing import Final, TextIO, cast
 
@@ -21,6 +22,11 @@ def open_closed_streams() -> None:
     """
     if sys.stdin is None:
         sys.stdin = _null("r")
+    open_closed_outputs()
+
+
+def open_closed_outputs() -> None:
+    """The same without standard input, of which a command may want to know that it is closed."""
     if sys.stdout is None:
         sys.stdout = _null("w")
     if sys.stderr is None:
@@ -46,6 +52,22 @@ def tell(text: str) -> None:
         # What is left in the buffer would be complained about again and again.
         sys.stdout = _null("w")
         os.dup2(sys.stdout.fileno(), _STANDARD_OUTPUT)
+
+
+def notify(text: str) -> None:
+    """Write to standard error, if that can be written."""
+    with suppress(OSError, ValueError):
+        sys.stderr.write(text)
+        sys.stderr.flush()
+
+
+def end_standard_error() -> None:
+    """Before the process ends: the interpreter makes 120 of its status if it cannot flush it."""
+    try:
+        sys.stderr.flush()
+    except (OSError, ValueError):
+        with suppress(OSError, ValueError), _null("w") as null:
+            os.dup2(null.fileno(), sys.stderr.fileno())
 
 
 def _null(mode: str) -> TextIO:

@@ -282,6 +282,22 @@ def test_signal_ends_the_running_jobs_as_cancelled(
     assert "Traceback" not in err
 
 
+@pytest.mark.parametrize("loading", ["pipeline.commands", "pipeline.settings"])
+def test_ctrl_c_while_the_command_is_loaded_leaves_no_traceback(loading: str) -> None:
+    program = (
+        "import os, signal, sys\n"
+        "from pipeline.cli import main\n"
+        f"assert {loading!r} not in sys.modules\n"
+        "class Finder:\n"
+        "    def find_spec(self, name, path, target=None):\n"
+        f"        if name == {loading!r}: os.kill(os.getpid(), signal.SIGINT)\n"
+        "sys.meta_path.insert(0, Finder())\n"
+        "sys.exit(main(['run', 'missing']))"
+    )
+    ended = subprocess.run([sys.executable, "-c", program], capture_output=True, check=False, timeout=20)
+    assert (ended.returncode, ended.stdout, ended.stderr) == (130, b"", b"")
+
+
 def test_every_starts_over_until_stopped(stand_ins: StandIns, capsys: pytest.CaptureFixture[str]) -> None:
     stand_ins.signal_after(11, signal.SIGTERM)
     assert main(["run", posting(), "--every", "0.01"]) == 143

@@ -48,6 +48,16 @@ async def test_name_that_the_terminal_cannot_show_is_escaped(tmp_path: Path) -> 
     assert "kucha\\u0159.md" in out
 
 
+@pytest.mark.parametrize("unbuffered", ["", "1"])
+@pytest.mark.parametrize("stderr", ["2>/dev/full", "2>&-"])
+async def test_a_mistake_that_nobody_can_be_told_is_status_2_all_the_same(
+    stderr: str, unbuffered: str, tmp_path: Path
+) -> None:
+    async with world(tmp_path) as at:
+        status, out, _ = await shell(at, f"{{run}} missing {stderr}", PYTHONUNBUFFERED=unbuffered)
+    assert (status, out) == (2, "")
+
+
 async def test_closed_standard_input_is_refused_in_one_line(tmp_path: Path) -> None:
     async with world(tmp_path) as at:
         status, _, err = await shell(at, "{run} - <&-")
