@@ -5,11 +5,15 @@ from __future__ import annotations
 import argparse
 import os
 import signal
+import sys
 from collections.abc import Sequence
 from importlib.metadata import version
-from typing import Final, NoReturn
+from typing import TYPE_CHECKING, Final, NoReturn
 
-_BROKEN_PIPE: Final = 1
+if TYPE_CHECKING:
+    from _typeshed import SupportsWrite
+
+_NOT_WRITTEN: Final = 1
 _USAGE_ERROR: Final = 2
 _KILLED_BY: Final = 128
 
@@ -27,33 +31,48 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except BrokenPipeError:
         # Whoever read the output has gone; without this the interpreter would complain when it flushes.
         os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
-        return _BROKEN_PIPE
+        return _NOT_WRITTEN
 
 
 def _run(arguments: Sequence[str] | None) -> int:
     # Loaded here, where ctrl-C is heard: it takes a third of a second.
-    from pipeline.jobs import UsageError
-    from pipeline.progress.output import end_standard_error, open_closed_outputs
-    from pipeline.settings import SettingsError
+    from pipeline.progress.output import OutputError, end_standard_error, notify, open_closed_outputs
 
     open_closed_outputs()
     try:
-        options = _parse(arguments)
-        try:
-            status: int = options.execute(options)
-        except SettingsError as error:
-            return _refuse(options.command, *error.problems)
-        except UsageError as error:
-            return _refuse(options.command, str(error))
-        return status
+        return _execute(_parse(arguments))
+    except OutputError as error:
+        notify(f"standard output cannot be written: {error}\n")
+        return _NOT_WRITTEN
     finally:
         end_standard_error()
+
+
+def _execute(options: argparse.Namespace) -> int:
+    from pipeline.jobs import UsageError
+    from pipeline.settings import SettingsError
+
+    try:
+        status: int = options.execute(options)
+    except SettingsError as error:
+        return _refuse(options.command, *error.problems)
+    except UsageError as error:
+        return _refuse(options.command, str(error))
+    return status
 
 
 class _Parser(argparse.ArgumentParser):
     def error(self, message: str) -> NoReturn:
         """End with one line, without the usage before it."""
         self.exit(_USAGE_ERROR, f"{self.prog}: {message}\n")
+
+    def _print_message(self, message: str, file: SupportsWrite[str] | None = None) -> None:
+        from pipeline.progress.output import notify, print_result
+
+        if file is sys.stdout:
+            print_result(message)
+        else:
+            notify(message or "")
 
 
 def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:

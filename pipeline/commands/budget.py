@@ -18,6 +18,7 @@ from pipeline.ledger import LedgerSettings
 from pipeline.ledger.local_budget import FILE_NAME
 from pipeline.ledger.opening import open_budget
 from pipeline.ledger.protocol import NANO_USD_PER_USD, BudgetLedger, BudgetState, LedgerError, Period
+from pipeline.progress.output import print_result
 from pipeline.settings import SettingsError
 
 _NOT_DONE: Final = 1
@@ -106,7 +107,7 @@ def _show(options: argparse.Namespace, settings: LedgerSettings, ledger: BudgetL
         ("resets", "never" if state.resets_at is None else f"{_time(state.resets_at):%Y-%m-%d %H:%M} UTC"),
         ("state", _judged(settings, state)),
     ]
-    _write("".join(f"{name:<11}{value}\n" for name, value in rows))
+    print_result("".join(f"{name:<11}{value}\n" for name, value in rows))
     return 0
 
 
@@ -128,13 +129,15 @@ def _history(options: argparse.Namespace, settings: LedgerSettings, ledger: Budg
         )
         return 0
     if not kept:
-        _write("nothing was spent yet\n")
+        print_result("nothing was spent yet\n")
         return 0
     rows = [("day", "layer", "USD")]
     rows += [(entry.day.isoformat(), entry.layer, _usd(entry.spent_nano_usd)) for entry in kept]
     rows.append(("total", "", _usd(sum(entry.spent_nano_usd for entry in kept))))
     widths = [max(len(row[column]) for row in rows) for column in range(3)]
-    _write("".join(f"{d:<{widths[0]}}  {layer:<{widths[1]}}  {usd:>{widths[2]}}\n" for d, layer, usd in rows))
+    print_result(
+        "".join(f"{d:<{widths[0]}}  {layer:<{widths[1]}}  {usd:>{widths[2]}}\n" for d, layer, usd in rows)
+    )
     return 0
 
 
@@ -150,7 +153,7 @@ def _reset(options: argparse.Namespace, settings: LedgerSettings, ledger: Budget
             sys.stderr.write("nothing was changed\n")
             return _NOT_DONE
     ledger.reset()
-    _write(f"{spent} were spent; the budget counts from 0 again\n")
+    print_result(f"{spent} were spent; the budget counts from 0 again\n")
     return 0
 
 
@@ -192,12 +195,7 @@ def _days(text: str) -> int:
 
 
 def _write_json(content: dict[str, object] | Sequence[dict[str, object]]) -> None:
-    _write(json.dumps(content, indent=2) + "\n")
-
-
-def _write(text: str) -> None:
-    sys.stdout.write(text)
-    sys.stdout.flush()
+    print_result(json.dumps(content, indent=2) + "\n")
 
 
 BUDGET: Final = Command(

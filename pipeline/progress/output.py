@@ -15,6 +15,10 @@ log = logging.getLogger(__name__)
 _STANDARD_OUTPUT: Final = 1
 
 
+class OutputError(Exception):
+    """Standard output cannot be written; the text says why."""
+
+
 def open_closed_streams() -> None:
     """Put the null device where a shell has closed a stream, so that no other file takes its place.
 
@@ -42,16 +46,29 @@ def tell(text: str) -> None:
         BrokenPipeError: whoever read has gone.
     """
     try:
+        print_result(text)
+    except OutputError as error:
+        log.warning("output.lost reason=%s; jobs go on, and nothing more is told of them", error)
+
+
+def print_result(text: str) -> None:
+    """Write to standard output what a command was asked for.
+
+    Raises:
+        BrokenPipeError: whoever read has gone.
+        OutputError: it takes no more; from now on it takes everything, and leads nowhere.
+    """
+    try:
         sys.stdout.write(text)
         sys.stdout.flush()
     except BrokenPipeError:
         raise
     except (OSError, ValueError) as error:
-        reason = error.strerror if isinstance(error, OSError) else "it is closed"
-        log.warning("output.lost reason=%s; jobs go on, and nothing more is told of them", reason)
         # What is left in the buffer would be complained about again and again.
         sys.stdout = _null("w")
         os.dup2(sys.stdout.fileno(), _STANDARD_OUTPUT)
+        reason = error.strerror if isinstance(error, OSError) else "it is closed"
+        raise OutputError(reason) from error
 
 
 def notify(text: str) -> None:

@@ -22,6 +22,8 @@ from pypdf import PdfReader
 
 from pipeline.cli import main
 from pipeline.demo.stand_ins import create_app
+from pipeline.ledger import LedgerSettings
+from pipeline.ledger.opening import open_budget
 
 # The whole command, through real sockets to the stand-ins.
 
@@ -280,6 +282,34 @@ def test_signal_ends_the_running_jobs_as_cancelled(
     assert "3 jobs: 2 cancelled, 1 not started; " in out
     assert err.count("job.cancelled") == 2
     assert "Traceback" not in err
+
+
+@pytest.mark.parametrize("unbuffered", ["", "1"])
+@pytest.mark.parametrize("command", [["budget", "history", "--json"], ["--help"], ["budget", "--help"]])
+def test_a_result_that_cannot_be_written_is_one_line_and_status_1(
+    command: list[str], unbuffered: str, tmp_path: Path
+) -> None:
+    ledger = open_budget(LedgerSettings(budget_nano_usd=10**9, directory=tmp_path))
+    assert ledger is not None
+    asyncio.run(ledger.close())
+    environment = {
+        **os.environ,
+        "PYTHONUNBUFFERED": unbuffered,
+        "TOKEN_BUDGET_USD": "1",
+        "LEDGER_DIRECTORY": str(tmp_path),
+    }
+    with Path("/dev/full").open("w") as full:
+        ended = subprocess.run(
+            [sys.executable, "-m", "pipeline", *command],
+            env=environment,
+            stdout=full,
+            stderr=subprocess.PIPE,
+            text=True,
+            check=False,
+            timeout=20,
+        )
+    assert ended.returncode == 1
+    assert ended.stderr == "standard output cannot be written: No space left on device\n"
 
 
 @pytest.mark.parametrize("loading", ["pipeline.commands", "pipeline.settings"])
