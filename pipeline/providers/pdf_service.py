@@ -77,7 +77,10 @@ class PdfService:
         try:
             async with self._session.post(self._url, data=form, allow_redirects=False) as response:
                 if response.status != 200:
-                    raise ProviderError(NAME, f"status {response.status}", response.status, response.headers)
+                    reason = f"status {response.status}"
+                    if response.status == 404:
+                        reason += ": nothing is found there; check PDF_SERVICE_URL"
+                    raise ProviderError(NAME, reason, response.status, response.headers)
                 return await _read_pdf(response)
         except aiohttp.ClientConnectionError as error:
             raise ProviderError(NAME, f"no connection ({type(error).__name__})") from None

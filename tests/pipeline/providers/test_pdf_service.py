@@ -66,6 +66,7 @@ async def test_how_long_a_busy_service_asks_to_wait_is_heard() -> None:
     ("reply", "reason"),
     [
         (answer("BODY", status=503), "status 503"),
+        (answer("BODY", status=404), "status 404: nothing is found there; check PDF_SERVICE_URL"),
         (answer(b"%PDF-BODY", status=204), "status 204"),
         (lambda: web.Response(status=302, headers={"Location": "/BODY"}), "status 302"),
         (answer("<html>BODY</html>", content_type="text/html"), "no PDF"),
