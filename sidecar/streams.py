@@ -40,13 +40,12 @@ def print_result(text: str, *, end: str = "\n") -> None:
     """Write to standard output, and out of this process at once.
 
     Raises:
-        OutputError: it takes no more; from now on it takes everything, and leads nowhere.
+        OutputError: it takes no more; the command can only end.
     """
     try:
         sys.stdout.write(text + end)
         sys.stdout.flush()
     except _NOT_TO_BE_WRITTEN as error:
-        _lead_nowhere(sys.stdout)
         if isinstance(error, BrokenPipeError):
             raise OutputError from error
         raise OutputError(error.strerror if isinstance(error, OSError) else "it is closed") from error

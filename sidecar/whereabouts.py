@@ -8,7 +8,6 @@ that share a spool are told apart.
 from __future__ import annotations
 
 import hashlib
-import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -19,7 +18,6 @@ from sidecar.spool.disk import read_whole, write_file
 _VARIABLES: Final = ("SIDECAR_CONFIG", "SIDECAR_LISTEN", "SIDECAR_NAME")
 _SUFFIX: Final = ".address"
 _MAX_BYTES: Final = 512
-_URL: Final = re.compile(r"http://[A-Za-z0-9_.:\[\]-]+")
 
 
 @contextmanager
@@ -40,14 +38,15 @@ def telling(url: str, spool: Path | None, environment: Mapping[str, str]) -> Ite
 
 
 def told(spool: Path, environment: Mapping[str, str]) -> str | None:
-    """What the sidecar with these variables said last; it may have been killed since."""
+    """What the sidecar with these variables said last; it may have been killed since.
+
+    Whoever has a place in the spool can write it: it need be no URL.
+    """
     try:
         content = read_whole(_file(spool, environment), _MAX_BYTES)
-    except (OSError, ValueError):  # a path with a null character
+    except OSError:
         return None
-    # Whoever has a place in the spool can write it.
-    text = "" if content is None else content.decode("ascii", errors="replace")
-    return text if _URL.fullmatch(text) else None
+    return None if content is None else content.decode(errors="replace")
 
 
 def _file(spool: Path, environment: Mapping[str, str]) -> Path:
