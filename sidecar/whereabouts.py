@@ -40,13 +40,15 @@ def telling(url: str, spool: Path | None, environment: Mapping[str, str]) -> Ite
 def told(spool: Path, environment: Mapping[str, str]) -> str | None:
     """What the sidecar with these variables said last; it may have been killed since.
 
-    Whoever has a place in the spool can write it: it need be no URL.
+    Whoever has a place in the spool can write it. What is no `http:` address is not told: nobody is made to
+    open a file by it.
     """
     try:
         content = read_whole(_file(spool, environment), _MAX_BYTES)
     except OSError:
         return None
-    return None if content is None else content.decode(errors="replace")
+    said = "" if content is None else content.decode(errors="replace")
+    return said if said.startswith("http://") else None
 
 
 def _file(spool: Path, environment: Mapping[str, str]) -> Path:

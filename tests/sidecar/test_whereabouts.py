@@ -26,6 +26,14 @@ def test_what_a_later_sidecar_says_outlives_the_one_before(tmp_path: Path) -> No
     assert told(tmp_path, {}) is None
 
 
+def test_what_is_no_address_of_a_server_is_not_told(tmp_path: Path) -> None:
+    with telling(URL, tmp_path, {}):
+        (file,) = tmp_path.iterdir()
+    for said in (b"file:///etc", b"", b"127.0.0.1:9747", b"\xff", b"http://" + b"x" * 1000):
+        file.write_bytes(said)
+        assert told(tmp_path, {}) is None
+
+
 def test_no_spool_and_none_that_can_be_written_keep_no_sidecar_from_its_work(tmp_path: Path) -> None:
     for spool in (None, tmp_path / "missing"):
         with telling(URL, spool, {}):
