@@ -9,7 +9,7 @@ from hypothesis import settings
 
 HERE = Path(__file__).parent
 RUN_APART = (
-    HERE / "dashboards" / "grafana",
+    HERE / "dashboards",
     HERE / "deploy",
     HERE / "e2e",
     HERE / "pipeline" / "breaker" / "test_invariants.py",
@@ -22,13 +22,21 @@ RUN_APART = (
     HERE / "pipeline" / "test_resuming.py",
     HERE / "pipeline" / "test_runner.py",
     HERE / "sidecar" / "probes",
+    HERE / "sidecar" / "spool" / "test_compaction.py",
+    HERE / "sidecar" / "spool" / "test_quarantine.py",
+    HERE / "sidecar" / "spool" / "test_room.py",
+    HERE / "sidecar" / "spool" / "test_shortage.py",
+    HERE / "sidecar" / "spool" / "test_survey.py",
+    HERE / "sidecar" / "test_config_files.py",
     HERE / "sidecar" / "test_config_hostile.py",
+    HERE / "sidecar" / "test_config_reference.py",
     HERE / "sidecar" / "test_one_registry.py",
+    HERE / "sidecar" / "test_reload.py",
     HERE / "sidecar" / "test_web_api.py",
     HERE / "test_architecture.py",
 )
-"""Tests of whole processes and real servers, of what talks to servers over sockets, of heavy libraries,
-of many threads and of many thousand inputs."""
+"""Tests of whole processes and real servers, of what talks to servers over sockets, of heavy libraries, of
+files that are moved about, of many threads and of many thousand inputs."""
 
 
 # What the tests load stays: until all is loaded, the collector of garbage need not look for any.
