@@ -77,16 +77,17 @@ async def test_an_answer_that_says_nothing_remains_pauses_the_next_call(url: str
 
 
 async def test_a_request_is_refused_that_could_cost_more_than_is_left(url: str) -> None:
-    """1,000 tokens out at 0.6 and 100 bytes in at 0.15 USD a million."""
+    """1,000 tokens out at 0.6 and 100 bytes in at 0.15 USD a million; a project's own tier may be dearer."""
     meter = Meter()
-    for limit_usd, fits in ((0.00055, False), (0.00065, True)):
+    usual: dict[str, Any] = {"service_tier": "default"}
+    for limit_usd, tier, fits in ((0.00055, usual, False), (0.00065, usual, True), (0.00065, {}, False)):
         ledger = LocalBudget(to_nano_usd(limit_usd))
         dependency = Dependency("openai", meter=meter, paid=True, budget=Budget(ledger, meter))
         async with openai.AsyncOpenAI(api_key="key", base_url=url) as client:
             instrument(client, dependency)
             if fits:
-                await client.chat.completions.create(**ASK)
+                await client.chat.completions.create(**ASK, **tier)
                 assert ledger.state().spent_nano_usd == to_nano_usd(0.000435)
             else:
                 with pytest.raises(BudgetExceededError):
-                    await client.chat.completions.create(**ASK)
+                    await client.chat.completions.create(**ASK, **tier)
