@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import os
+import signal
 from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn, Protocol, TypeVar
@@ -33,6 +34,16 @@ def skip_or_fail(missing: NotInstalledError) -> NoReturn:
     if os.environ.get("CI") == "true":
         pytest.fail(str(missing), pytrace=False)
     pytest.skip(str(missing))
+
+
+@pytest.fixture(scope="session", autouse=True)
+def hangups_are_heard() -> Iterator[None]:
+    """Where the tests run by nohup, what they start would ignore hangups as well."""
+    before = signal.getsignal(signal.SIGHUP)
+    if before is signal.SIG_IGN:
+        signal.signal(signal.SIGHUP, lambda *_: None)
+    yield
+    signal.signal(signal.SIGHUP, before)
 
 
 @pytest.fixture
