@@ -8,6 +8,7 @@ from typing import Any, Final, TypeGuard, cast
 
 from pipeline.instrument.charged_once import ChargedJobs
 from pipeline.prices import CEILING_CREDITS_PER_CALL, Charge, Overrides, Prices, as_mapping
+from pipeline.prices.usage import inside
 
 _PAID: Final = ("scrape", "search", "map", "extract", "parse")
 _JOBS: Final = ("crawl", "batch", "extract", "agent", "deep-research", "llmstxt")
@@ -113,13 +114,8 @@ def _is_count(value: object) -> TypeGuard[int]:
 
 def credits_stated(answer: Mapping[str, Any]) -> float | None:
     """How many credits an answer says it cost; None where it says nothing that can be."""
-    data = answer.get("data")
-    for holder in (
-        answer,
-        answer.get("metadata"),
-        data.get("metadata") if isinstance(data, (dict, Mapping)) else None,
-    ):
-        used = holder.get("creditsUsed") if isinstance(holder, (dict, Mapping)) else None
+    for holder in (answer, inside(answer, "metadata"), inside(inside(answer, "data"), "metadata")):
+        used = holder.get("creditsUsed")
         if isinstance(used, int | float) and not isinstance(used, bool) and 0 <= used < 1e9:
             return float(used)
     return None

@@ -64,7 +64,7 @@ class Journal:
         file, content = JournalFile.open(path)
         try:
             journal = cls(file, content, output)
-            file.cut()
+            file.cut_rest()
         except BaseException:
             file.close()
             raise

@@ -22,9 +22,10 @@ class JournalFile:
         size: Of the whole lines in the file, in bytes.
     """
 
-    def __init__(self, descriptor: int | None = None) -> None:
-        """Without a descriptor nothing is written."""
+    def __init__(self, descriptor: int | None = None, length: int = 0) -> None:
+        """Without a descriptor nothing is written; `length` is the file's, in bytes."""
         self._descriptor = descriptor
+        self._length_at_first = length
         self._begins: list[int] = []
         """Where each line begins, in bytes."""
         self._waiting: list[bytes] = []
@@ -32,7 +33,7 @@ class JournalFile:
 
     @classmethod
     def open(cls, path: str | Path) -> tuple[Self, bytes]:
-        """Open or create the file and lock it; the second is what is in there, for `found` and `cut`.
+        """Open or create the file and lock it; the second is what is in there, for `found` and `cut_rest`.
 
         Raises:
             JobTakenError: another process has it open.
@@ -49,7 +50,7 @@ class JournalFile:
         except BaseException:
             os.close(descriptor)
             raise
-        return cls(descriptor), content
+        return cls(descriptor, size), content
 
     def close(self) -> None:
         """Give the lock back; what waits is lost."""
@@ -61,6 +62,11 @@ class JournalFile:
         """This line is in the file, after those that were found before it."""
         self._begins.append(self.size)
         self.size += len(line)
+
+    def cut_rest(self) -> None:
+        """Drop what was there at first beyond the lines that were found. Raises OSError: as `cut`."""
+        if self._length_at_first > self.size:
+            self.cut()
 
     def cut(self) -> None:
         """Leave nothing behind the last whole line. Raises OSError: it cannot be cut."""

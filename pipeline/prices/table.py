@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from pipeline.metrics import TokenType
 from pipeline.prices.flat_rates import FlatRates, flat_rates
-from pipeline.prices.usage import Flavor, Usage
+from pipeline.prices.usage import Flavor, Usage, inside
 
 if TYPE_CHECKING:
     from genai_prices.types import ModelInfo, ModelPrice, PriceVariant, Provider
@@ -176,9 +176,7 @@ def _as_counted(usage: Usage) -> Any:  # noqa: ANN401
 
 def _context(answer: Mapping[str, Any]) -> dict[str, str]:
     """What a request can pay more or less for: OpenAI's and Anthropic's word for it."""
-    usage = answer.get("usage")
-    speed = usage.get("speed") if isinstance(usage, (dict, Mapping)) else None
-    stated = {"service_tier": answer.get("service_tier"), "speed": speed}
+    stated = {"service_tier": answer.get("service_tier"), "speed": inside(answer, "usage").get("speed")}
     return {key: value for key, value in stated.items() if isinstance(value, str)}
 
 

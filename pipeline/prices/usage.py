@@ -94,8 +94,8 @@ def _plain(value: Any) -> Any:  # noqa: ANN401
 
 def usage_of(answer: Mapping[str, Any]) -> Mapping[str, Any]:
     """The answer's `usage`; that of the last event of a streamed response stands in its `response`."""
-    for holder in (answer, answer.get("response")):
-        usage = holder.get("usage") if isinstance(holder, (dict, Mapping)) else None
+    for holder in (answer, inside(answer, "response")):
+        usage = holder.get("usage")
         if isinstance(usage, (dict, Mapping)):
             return usage
     return {}
@@ -156,9 +156,9 @@ def _beside_each_other(usage: Mapping[str, Any]) -> Usage:
     return Usage(tokens, not wrong, is_consistent)
 
 
-def inside(usage: Mapping[str, Any], key: str) -> Mapping[str, Any]:
+def inside(holder: Mapping[str, Any], key: str) -> Mapping[str, Any]:
     """The object under that key, empty where there is none."""
-    value = usage.get(key)
+    value = holder.get(key)
     return value if isinstance(value, (dict, Mapping)) else _NOTHING
 
 
