@@ -9,6 +9,9 @@ from pipeline.garbage import OBJECTS_BETWEEN, collect_seldom
 from tests.collected import collections_during
 
 
+PYTHONS_OWN = (700, 10, 10)
+
+
 class InACycle:
     def __init__(self) -> None:
         self.itself = self
@@ -17,6 +20,7 @@ class InACycle:
 @pytest.fixture(autouse=True)
 def as_before() -> Iterator[None]:
     threshold = gc.get_threshold()
+    gc.set_threshold(*PYTHONS_OWN)  # a test of `pipeline run` in this process may have changed it
     yield
     gc.set_threshold(*threshold)
 
