@@ -8,7 +8,6 @@ import pytest
 from pipeline.garbage import OBJECTS_BETWEEN, collect_seldom
 from tests.collected import collections_during
 
-
 PYTHONS_OWN = (700, 10, 10)
 
 
