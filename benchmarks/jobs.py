@@ -1,28 +1,32 @@
 """What our machinery costs a job: processor time of `pipeline run`'s jobs, beside the same calls made bare.
 
-    python benchmarks/jobs.py [--jobs 5] [--rounds 41]
+    python benchmarks/jobs.py [--rounds 60] [--without-limits]
 
 Both run the seven layers on the same postings, with the same SDKs, against the same stand-ins, which are
 processes of their own. Ours is what `pipeline run` does: guard, prices, runner, journal, log events, every
 count in the spool, and how seldom it looks for garbage. Bare is the layers in a loop: no guard, price,
-journal, log or metric, and garbage is looked for as often as Python does. The rounds take turns; a figure is
-the processor time of this process for each job, and the ratio is the median over the rounds of ours by bare
-next to it. It ends with status 1 where the overhead is not under the target.
+journal, log or metric, garbage is looked for as often as Python does, and the SDKs are as they come, with
+their own time limits and retries, which ours has from the guard. `--without-limits` takes those away from
+them, so that a bare call may hang for ever and is never tried again.
+
+Each side is a process of its own, and their rounds take turns. A figure is the mean of the processor time for
+each job. It ends with status 1 where the overhead is not under the target.
 """
 
 from __future__ import annotations
 
 import argparse
 import asyncio
-import gc
-import logging
+import json
 import os
 import statistics
 import sys
 import tempfile
 import time
+from asyncio.subprocess import PIPE
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
 from contextlib import AsyncExitStack, ExitStack, asynccontextmanager, contextmanager
+from itertools import islice
 from pathlib import Path
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
@@ -30,12 +34,18 @@ from unittest.mock import patch
 
 TARGET_OVERHEAD = 0.02
 CONCURRENCY = 4
-MAX_POSTINGS = 490
+VARIABLES = "BENCHMARK_VARIABLES"
+JOBS_PER_ROUND = 6
+"""Each of the example postings as often, so that both sides of a ratio do the same."""
+
 ROOT = Path(__file__).parents[1]
 if TYPE_CHECKING:
     from pipeline.jobs import JobReport
+    from pipeline.providers import Providers
+    from pipeline.settings import Settings
 
 Round = Callable[[Sequence[Any]], Awaitable[None]]
+Measured = Callable[[Sequence[Path]], Awaitable[float]]
 
 
 class Bare:
@@ -65,15 +75,26 @@ class Ends:
         assert report.outcome == "succeeded", report
 
 
+def as_the_sdks_come(providers: Providers, settings: Settings) -> None:
+    """Clients as their documentation makes them: nobody listens to them or bounds what they read."""
+    import aiohttp
+    import openai
+    from firecrawl.v2 import AsyncFirecrawlClient
+
+    (access,) = settings.language_models
+    (model,) = providers.language_models.models
+    model._client = openai.AsyncOpenAI(api_key=access.api_key, base_url=access.base_url)
+    service, firecrawl = settings.firecrawl, providers.firecrawl
+    assert service is not None
+    assert firecrawl is not None
+    firecrawl._client = AsyncFirecrawlClient(service.api_key, service.base_url)
+    providers.pdf_service._session = aiohttp.ClientSession()
+
+
 @contextmanager
 def without_bookkeeping() -> Iterator[None]:
     """What the layers and providers prepare for the guard and the journal is no part of the bare calls."""
-    with ExitStack() as patches:
-        for where, name in (
-            ("providers.chat_completions", "most_usd"),
-            ("layers.question", "_whole"),
-        ):
-            patches.enter_context(patch(f"pipeline.{where}.{name}", lambda *_: ""))
+    with patch("pipeline.providers.chat_completions.most_usd", lambda *_: ""):
         yield
 
 
@@ -114,20 +135,15 @@ async def ours(variables: dict[str, str], directory: Path) -> AsyncIterator[Roun
     async with open_runner(settings, meter, output, concurrency=CONCURRENCY) as runner:
 
         async def run(jobs: Sequence[Any]) -> None:
-            threshold = gc.get_threshold()
-            collect_seldom()
-            try:
-                await runner.run(JobList(jobs), Ends())
-            finally:
-                gc.set_threshold(*threshold)
-                gc.unfreeze()
+            await runner.run(JobList(jobs), Ends())
 
+        collect_seldom()
         yield run
     meter.close()
 
 
 @asynccontextmanager
-async def bare(variables: dict[str, str], directory: Path) -> AsyncIterator[Round]:
+async def bare(variables: dict[str, str], directory: Path, *, without_limits: bool) -> AsyncIterator[Round]:
     from pipeline.layers import LAYERS, Workplace
     from pipeline.meter import Meter
     from pipeline.providers import Guards, Providers
@@ -137,6 +153,9 @@ async def bare(variables: dict[str, str], directory: Path) -> AsyncIterator[Roun
     providers = Providers.open(settings, Guards(meter=Meter()))
     for provider in (*providers.language_models.models, providers.firecrawl, providers.pdf_service):
         provider.dependency = Bare(provider.dependency.name)  # type: ignore[union-attr, assignment]
+    if not without_limits:
+        await providers.close()
+        as_the_sdks_come(providers, settings)
     workplace = Workplace.of(settings, providers, directory / "bare")
 
     async def one_after_another(jobs: Iterator[Any]) -> None:
@@ -166,62 +185,96 @@ def postings(directory: Path, first: int, number: int) -> list[Path]:
     return paths
 
 
-async def seconds_per_job(run: Round, paths: Sequence[Path]) -> float:
+async def serve(side: str, directory: Path, *, without_limits: bool) -> None:
+    """One side, in a process of its own: for each line with the paths of postings, the seconds that they took.
+
+    The garbage that one round leaves is found in a later one, as in any process that runs many jobs.
+    """
     from pipeline.jobs import read_job
 
-    jobs = [read_job(path) for path in paths]
-    gc.collect()
-    started = time.process_time()
-    await run(jobs)
-    return (time.process_time() - started) / len(jobs)
+    variables = json.loads(os.environ[VARIABLES])
+    if side == "ours":
+        opened = ours(variables, directory)
+    else:
+        opened = bare(variables, directory, without_limits=without_limits)
+    async with opened as run:
+        while line := await asyncio.to_thread(sys.stdin.readline):
+            jobs = [read_job(Path(path)) for path in json.loads(line)]
+            started = time.process_time()
+            await run(jobs)
+            print((time.process_time() - started) / len(jobs), flush=True)
 
 
-async def measure(jobs: int, rounds: int, directory: Path) -> float:
+@asynccontextmanager
+async def other_process(
+    side: str, variables: dict[str, str], directory: Path, *options: str
+) -> AsyncIterator[Measured]:
+    process = await asyncio.create_subprocess_exec(
+        *(sys.executable, __file__, "--side", side, "--directory", str(directory), *options),
+        env=dict(os.environ) | {"PYTHONPATH": str(ROOT), VARIABLES: json.dumps(variables)},
+        stdin=PIPE,
+        stdout=PIPE,
+    )
+    assert process.stdin is not None
+    assert process.stdout is not None
+    lines_in, lines_out = process.stdin, process.stdout
+
+    async def seconds_per_job(paths: Sequence[Path]) -> float:
+        lines_in.write(json.dumps([str(path) for path in paths]).encode() + b"\n")
+        return float(await lines_out.readline() or "nan")
+
+    try:
+        yield seconds_per_job
+    finally:
+        lines_in.close()
+        await process.wait()
+
+
+async def measure(rounds: int, directory: Path, *options: str) -> float:
     async with (
         stand_ins() as variables,
-        ours(variables, directory) as run_ours,
-        bare(variables, directory) as run_bare,
+        other_process("ours", variables, directory) as our_seconds,
+        other_process("bare", variables, directory, *options) as bare_seconds,
     ):
-        paths = iter(postings(directory, 0, jobs * (rounds + 1) * 2))
-
-        def some(number: int) -> list[Path]:
-            return [next(paths) for _ in range(number)]
-
-        for run in (run_ours, run_bare):  # what is loaded and compiled at the first call is no job's cost
-            await seconds_per_job(run, some(jobs))
+        paths = iter(postings(directory, 0, 2 * JOBS_PER_ROUND * (rounds + 1)))
         pairs = []
-        for number in range(rounds):
+        for number in range(rounds + 1):
             # In turns who is first: a machine gets slower and faster.
-            order = (run_ours, run_bare) if number % 2 else (run_bare, run_ours)
-            took = {run: await seconds_per_job(run, some(jobs)) for run in order}
-            pairs.append((took[run_ours], took[run_bare]))
-    ratio = statistics.median(ours / bare for ours, bare in pairs)
-    print(f"best  {min(ours for ours, _ in pairs) / min(bare for _, bare in pairs):8.4f} × (ours by bare)")
-    print(f"ours  {statistics.median(ours for ours, _ in pairs) * 1e3:8.3f} ms of processor time per job")
-    print(f"bare  {statistics.median(bare for _, bare in pairs) * 1e3:8.3f} ms")
+            order = (our_seconds, bare_seconds) if number % 2 else (bare_seconds, our_seconds)
+            took = {seconds: await seconds(list(islice(paths, JOBS_PER_ROUND))) for seconds in order}
+            pairs.append((took[our_seconds], took[bare_seconds]))
+    del pairs[0]  # what is loaded and compiled at the first call is no job's cost
+    mean = [statistics.fmean(side) for side in zip(*pairs, strict=True)]
+    print(f"ours  {mean[0] * 1e3:8.3f} ms of processor time per job")
+    print(f"bare  {mean[1] * 1e3:8.3f} ms")
     quartiles = statistics.quantiles((ours / bare for ours, bare in pairs), n=4)
-    print(f"ratio {ratio:8.4f} in the median, {quartiles[0]:.4f} to {quartiles[2]:.4f} in the middle half")
-    return ratio - 1
+    print("ratio " + ", ".join(f"{quartile:.4f}" for quartile in quartiles) + " (quartiles of the rounds)")
+    return mean[0] / mean[1] - 1
 
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
-    parser.add_argument("--jobs", type=int, default=5, help="in one round")
+    parser.add_argument("--rounds", type=int, default=60, help=f"of 2 × {JOBS_PER_ROUND} jobs")
     parser.add_argument(
-        "--rounds", type=int, default=41, help="2 × jobs × (rounds + 1) postings: at most 490"
+        "--without-limits", action="store_true", help="bare without the SDKs' own time limits and retries"
     )
+    parser.add_argument("--side", choices=("ours", "bare"), help=argparse.SUPPRESS)
+    parser.add_argument("--directory", type=Path, help=argparse.SUPPRESS)
     options = parser.parse_args()
-    if not 0 < 2 * options.jobs * (options.rounds + 1) <= MAX_POSTINGS:
-        parser.error(f"2 × jobs × (rounds + 1) must be at most {MAX_POSTINGS}: a stand-in's credits end then")
-    from pipeline.logs import configure_logging
+    if options.side is not None:
+        from pipeline.logs import configure_logging
 
-    with open(os.devnull, "w") as nowhere, patch.object(sys, "stderr", nowhere):  # noqa: PTH123
-        configure_logging()
-        # In memory where that can be had: what a disk makes of new files is nobody's machinery.
-        memory = Path("/dev/shm")
-        with tempfile.TemporaryDirectory(dir=memory if memory.is_dir() else None) as directory:
-            overhead = asyncio.run(measure(options.jobs, options.rounds, Path(directory)))
-    logging.disable()
+        with open(os.devnull, "w") as nowhere, patch.object(sys, "stderr", nowhere):  # noqa: PTH123
+            configure_logging()
+            asyncio.run(serve(options.side, options.directory, without_limits=options.without_limits))
+        return 0
+    if options.rounds < 2:
+        parser.error("--rounds must be at least 2")
+    # In memory where that can be had: what a disk makes of new files is nobody's machinery.
+    memory = Path("/dev/shm")
+    with tempfile.TemporaryDirectory(dir=memory if memory.is_dir() else None) as directory:
+        extra = ("--without-limits",) if options.without_limits else ()
+        overhead = asyncio.run(measure(options.rounds, Path(directory), *extra))
     is_met = overhead < TARGET_OVERHEAD
     verdict = "under" if is_met else "NOT under"
     print(f"overhead of our machinery: {overhead:.2%} ({verdict} {TARGET_OVERHEAD:.0%})")

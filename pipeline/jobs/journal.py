@@ -11,7 +11,6 @@ import logging
 import math
 import os
 from collections.abc import Mapping, Sequence
-from json.encoder import encode_basestring, encode_basestring_ascii
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
@@ -33,7 +32,7 @@ class Journal:
 
     Attributes:
         outcome: How its last run ended; None if that was interrupted, or there was none.
-        spent_usd_by_layer: What has been spent and no report has told, in USD; written with every line.
+        spent_usd_by_layer: What has been spent and no report has told, in USD. Each line has what is new.
     """
 
     def __init__(self, file: JournalFile, content: bytes, output: Path) -> None:
@@ -43,13 +42,14 @@ class Journal:
         self._below_output = f"{output}{os.sep}"
         self.outcome: RunOutcome | None = None
         self.spent_usd_by_layer: Mapping[str, float] = {}
-        self._told_usd: Mapping[str, float] = {}
+        self._told_usd: dict[str, float] = {}
         """What of it is written."""
         self._layers: dict[str, KeptResult] = {}
         self._answers: dict[str, str] = {}
         self._used_answers: dict[str, str] | None = None
         """Those of layers that have ended, once something has to be made good; None before."""
         self._replay(content)
+        self._told_usd.update(self.spent_usd_by_layer)
 
     @classmethod
     def open(cls, path: str | Path, output: Path) -> Self:
@@ -84,7 +84,8 @@ class Journal:
         """As if the job had never run. Raises OSError: it cannot be cleared."""
         self._file.clear()
         self.outcome = None
-        self.spent_usd_by_layer = self._told_usd = {}
+        self.spent_usd_by_layer = {}
+        self._told_usd.clear()
         self._layers.clear()
         self._answers.clear()
         self._used_answers = None
@@ -123,21 +124,17 @@ class Journal:
         note = job.notes[layer]
         names = list(job.results)
         after = names[: names.index(layer)]
-        self._file.defer(
-            _as_line(
-                {
-                    "layer": layer,
-                    "after": after,
-                    "files": [self._kept_path(file) for file in note.files],
-                    **note.as_json(),
-                    "spent_usd": self.spent_usd_by_layer,
-                    "result": job.results[layer],
-                }
-            )
-        )
-        if self.spent_usd_by_layer != self._told_usd:
-            self._told_usd = dict(self.spent_usd_by_layer)
-            self._flush()
+        entry = {
+            "layer": layer,
+            "after": after,
+            "files": [self._kept_path(file) for file in note.files],
+            **note.as_json(),
+            "result": job.results[layer],
+        }
+        if self._untold_usd():
+            self._append(entry)
+        else:
+            self._file.defer(_as_line(entry))
         self._keep(layer, KeptResult(None, note), after)
 
     def recall(self, question: str) -> str | None:
@@ -148,13 +145,13 @@ class Journal:
 
     def record(self, question: str, answer: str) -> None:
         self._answers[question] = answer
-        self._append(_answer_line(question, answer, self.spent_usd_by_layer))
+        self._append({"answer": question, "text": answer})
 
     def forget_answers(self) -> None:
         """Whoever comes next asks again."""
         if self._answers:
             self._answers.clear()
-            self._append(_as_line({"forgotten": True}))
+            self._append({"forgotten": True})
 
     def ended(self, outcome: RunOutcome) -> None:
         """The run is over, and what it has spent is about to be told.
@@ -175,10 +172,18 @@ class Journal:
                 "journal.cut lines=%d; what was in them is made and paid for again by the next run", dropped
             )
 
-    def _append(self, line: bytes) -> None:
-        self._told_usd = dict(self.spent_usd_by_layer)
-        reason = self._file.append(line)
-        if reason is not None:
+    def _untold_usd(self) -> dict[str, float]:
+        told = self._told_usd
+        return {layer: usd for layer, usd in self.spent_usd_by_layer.items() if told.get(layer) != usd}
+
+    def _append(self, entry: dict[str, Any]) -> None:
+        untold_usd = self._untold_usd()
+        if untold_usd:
+            entry["spent_usd"] = untold_usd
+        reason = self._file.append(_as_line(entry))
+        if reason is None:
+            self._told_usd.update(untold_usd)
+        else:
             _warn_of_loss(reason)
 
     def _flush(self) -> None:
@@ -247,7 +252,8 @@ class Journal:
             if self.is_done:
                 self._used_answers = None
         if "spent_usd" in entry:
-            self.spent_usd_by_layer = {layer: _usd(usd) for layer, usd in entry["spent_usd"].items()}
+            spent = {layer: _usd(usd) for layer, usd in entry["spent_usd"].items()}
+            self.spent_usd_by_layer = {**self.spent_usd_by_layer, **spent}
 
 
 def _warn_of_loss(reason: str) -> None:
@@ -259,16 +265,6 @@ def _usd(value: object) -> float:
     if isinstance(value, (int, float)) and math.isfinite(value) and value >= 0:
         return value
     raise ValueError("it is no amount of money")
-
-
-def _answer_line(question: str, answer: str, spent_usd: Mapping[str, float]) -> bytes:
-    """Put together here, of one text and few numbers: an encoder takes five times as long."""
-    spent = ",".join([f"{encode_basestring(layer)}:{usd!r}" for layer, usd in spent_usd.items()])
-    head, tail = f'{{"answer":{encode_basestring(question)},"text":', f',"spent_usd":{{{spent}}}}}\n'
-    try:
-        return f"{head}{encode_basestring(answer)}{tail}".encode()
-    except UnicodeEncodeError:  # half a character
-        return f"{head}{encode_basestring_ascii(answer)}{tail}".encode()
 
 
 def _as_line(entry: Mapping[str, Any]) -> bytes:

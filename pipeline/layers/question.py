@@ -146,7 +146,8 @@ class Question(Generic[A]):
                 fallback=first_of(_Recalled(workplace.memory.answers, key), _UnlessRefused()),
             )
 
-        return await paid_once(job, _whole(conversation), ask)
+        # The key stands for the first message, which need not be looked through again.
+        return await paid_once(job, f"{key}{_whole(conversation[1:])}", ask)
 
     def _parse(self, text: str, check: Callable[[A], Sequence[str]]) -> A:
         if len(text) > _MAX_ANSWER_CHARS:
