@@ -5,8 +5,11 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Final
 
 from pipeline.metrics import PriceSource, TokenType
+
+_INFINITE: Final = math.inf
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,10 +32,16 @@ class Charge:
     def __post_init__(self) -> None:
         if not isinstance(self.model, str) or not isinstance(self.source, PriceSource):
             raise ValueError(f"a charge by {self.source!r} of {self.model!r}; give a PriceSource and a name")  # noqa: TRY004
-        for kind in self.tokens:
+        _check(self.usd)
+        if self.table_usd is not None:
+            _check(self.table_usd)
+        for kind, count in self.tokens.items():
             if not isinstance(kind, TokenType):
                 raise ValueError("a charge of tokens that are of no TokenType")  # noqa: TRY004
-        table_usd = 0.0 if self.table_usd is None else self.table_usd
-        for amount in (self.usd, table_usd, *self.tokens.values()):
-            if not 0 <= amount < math.inf:
-                raise ValueError(f"a charge of {amount} is none; give what was spent, 0 or more")
+            if count:
+                _check(count)
+
+
+def _check(amount: float) -> None:
+    if not 0 <= amount < _INFINITE:
+        raise ValueError(f"a charge of {amount} is none; give what was spent, 0 or more")

@@ -15,9 +15,14 @@ from pipeline.prices.usage import Flavor, Usage
 if TYPE_CHECKING:
     from genai_prices.types import ModelInfo, Provider
 
+_INPUT: Final = TokenType.INPUT
+_CACHE_READ: Final = TokenType.CACHE_READ
+_CACHE_WRITE: Final = TokenType.CACHE_WRITE
 _TOKENS_PER_RATE: Final = 1_000_000
 _UNITS_PER_USD: Final = 10**12
 """Whole numbers are added up exactly and fast; what a rate has beyond so many digits has no whole number."""
+
+_UNITS_PER_RATE: Final = _UNITS_PER_USD * _TOKENS_PER_RATE
 
 _KINDS: Final[Mapping[str, str]] = {
     "input_mtok": "input_tokens",
@@ -43,12 +48,12 @@ class FlatRates(NamedTuple):
         """To the last digit what genai-prices says."""
         tokens = usage.tokens
         total = (
-            tokens.get(TokenType.INPUT, 0) * self.input
-            + tokens.get(TokenType.CACHE_READ, 0) * self.cache_read
-            + tokens.get(TokenType.CACHE_WRITE, 0) * self.cache_write
+            tokens.get(_INPUT, 0) * self.input
+            + tokens.get(_CACHE_READ, 0) * self.cache_read
+            + tokens.get(_CACHE_WRITE, 0) * self.cache_write
             + usage.output_tokens * self.output
         )
-        return total / (_UNITS_PER_USD * _TOKENS_PER_RATE)
+        return total / _UNITS_PER_RATE
 
 
 def flat_rates(source: Provider, info: ModelInfo, flavor: Flavor) -> FlatRates | None:

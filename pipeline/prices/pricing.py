@@ -21,6 +21,7 @@ CEILING_USD_PER_CREDIT: Final = 0.0064
 
 CEILING_CREDITS_PER_CALL: Final = 10
 
+_NUMBERS: Final = (int, float)
 _CEILINGS: Final = {"anthropic": Rates(32e-6, 80e-6, 32e-6, 0.01)}
 _CEILING_ELSEWHERE: Final = Rates(150e-6, 600e-6, 150e-6, 0.035)
 """What the dearest models of the price table ask: Claude Fable in a hurry, o1-pro."""
@@ -46,9 +47,7 @@ class Prices:
         stated = usage_of(mapping)
         usage = count_tokens(stated, flavor)
         answered_by = _text(mapping.get("model")) or model
-        listed = table_price(
-            {**mapping, "usage": stated}, usage, provider=provider, model=answered_by, flavor=flavor
-        )
+        listed = table_price(mapping, usage, provider=provider, model=answered_by, flavor=flavor)
         reported = _reported_price(stated)
         # What costs nothing by the provider's word and something by the table's is not for nothing.
         if reported is not None and (reported > 0 or listed is None):
@@ -177,7 +176,7 @@ def _reported_price(usage: Mapping[str, Any]) -> float | None:
 
 
 def _amount(value: object) -> float | None:
-    if isinstance(value, bool) or not isinstance(value, int | float):
+    if isinstance(value, bool) or not isinstance(value, _NUMBERS):
         return None
     return float(value) if 0 <= value <= MAX_CALL_USD else None
 

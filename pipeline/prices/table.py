@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from pipeline.metrics import TokenType
 from pipeline.prices.flat_rates import FlatRates, flat_rates
-from pipeline.prices.usage import Flavor, Usage, inside
+from pipeline.prices.usage import Flavor, Usage, plain, usage_of
 
 if TYPE_CHECKING:
     from genai_prices.types import ModelInfo, ModelPrice, PriceVariant, Provider
@@ -157,7 +157,7 @@ def _price(
 def _as_reported(source: Provider, answer: Mapping[str, Any], flavor: Flavor) -> Any:  # noqa: ANN401
     """With all that is priced apart: audio, hours of caching, searches. None where it can't be read."""
     try:
-        _, counted = source.extract_usage({"usage": answer["usage"]}, api_flavor=flavor.value)
+        _, counted = source.extract_usage({"usage": plain(usage_of(answer))}, api_flavor=flavor.value)
     except (ValueError, KeyError, TypeError):
         return None
     return counted
@@ -176,7 +176,7 @@ def _as_counted(usage: Usage) -> Any:  # noqa: ANN401
 
 def _context(answer: Mapping[str, Any]) -> dict[str, str]:
     """What a request can pay more or less for: OpenAI's and Anthropic's word for it."""
-    stated = {"service_tier": answer.get("service_tier"), "speed": inside(answer, "usage").get("speed")}
+    stated = {"service_tier": answer.get("service_tier"), "speed": usage_of(answer).get("speed")}
     return {key: value for key, value in stated.items() if isinstance(value, str)}
 
 
