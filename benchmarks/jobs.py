@@ -25,7 +25,7 @@ import tempfile
 import time
 from asyncio.subprocess import PIPE
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
-from contextlib import AsyncExitStack, ExitStack, asynccontextmanager, contextmanager
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from itertools import islice
 from pathlib import Path
 from types import SimpleNamespace
@@ -82,13 +82,14 @@ def as_the_sdks_come(providers: Providers, settings: Settings) -> None:
     from firecrawl.v2 import AsyncFirecrawlClient
 
     (access,) = settings.language_models
+    model: Any
     (model,) = providers.language_models.models
-    model._client = openai.AsyncOpenAI(api_key=access.api_key, base_url=access.base_url)
+    model._client = openai.AsyncOpenAI(api_key=access.api_key, base_url=access.base_url)  # noqa: SLF001
     service, firecrawl = settings.firecrawl, providers.firecrawl
     assert service is not None
     assert firecrawl is not None
-    firecrawl._client = AsyncFirecrawlClient(service.api_key, service.base_url)
-    providers.pdf_service._session = aiohttp.ClientSession()
+    firecrawl._client = AsyncFirecrawlClient(service.api_key, service.base_url)  # noqa: SLF001
+    providers.pdf_service._session = aiohttp.ClientSession()  # noqa: SLF001
 
 
 @contextmanager
@@ -186,7 +187,7 @@ def postings(directory: Path, first: int, number: int) -> list[Path]:
 
 
 async def serve(side: str, directory: Path, *, without_limits: bool) -> None:
-    """One side, in a process of its own: for each line with the paths of postings, the seconds that they took.
+    """One side, in a process of its own: for each line with the paths of postings, the seconds they took.
 
     The garbage that one round leaves is found in a later one, as in any process that runs many jobs.
     """
@@ -207,11 +208,15 @@ async def serve(side: str, directory: Path, *, without_limits: bool) -> None:
 
 @asynccontextmanager
 async def other_process(
-    side: str, variables: dict[str, str], directory: Path, *options: str
+    side: str, variables: dict[str, str], directory: Path, *options: str, through: Sequence[str] = ()
 ) -> AsyncIterator[Measured]:
+    """`through` is the command that runs it, such as a profiler."""
     process = await asyncio.create_subprocess_exec(
-        *(sys.executable, __file__, "--side", side, "--directory", str(directory), *options),
-        env=dict(os.environ) | {"PYTHONPATH": str(ROOT), VARIABLES: json.dumps(variables)},
+        *through,
+        *(sys.executable, str(ROOT / "benchmarks" / "jobs.py")),
+        *("--side", side, "--directory", str(directory), *options),
+        env=dict(os.environ)
+        | {"PYTHONPATH": str(ROOT), "PYTHONHASHSEED": "0", VARIABLES: json.dumps(variables)},
         stdin=PIPE,
         stdout=PIPE,
     )
