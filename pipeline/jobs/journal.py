@@ -43,13 +43,12 @@ class Journal:
         self.outcome: RunOutcome | None = None
         self.spent_usd_by_layer: Mapping[str, float] = {}
         self._told_usd: dict[str, float] = {}
-        """What of it is written."""
+        """What of it has been written since it was opened."""
         self._layers: dict[str, KeptResult] = {}
         self._answers: dict[str, str] = {}
         self._used_answers: dict[str, str] | None = None
         """Those of layers that have ended, once something has to be made good; None before."""
         self._replay(content)
-        self._told_usd.update(self.spent_usd_by_layer)
 
     @classmethod
     def open(cls, path: str | Path, output: Path) -> Self:
