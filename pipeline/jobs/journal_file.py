@@ -92,9 +92,9 @@ class JournalFile:
         content = b"".join((*waiting, line)) if waiting else line
         try:
             written = os.write(self._descriptor, content)
-            if written < len(content):
-                # The rest says why it did not fit.
-                os.write(self._descriptor, content[written:])
+            while written < len(content):
+                # The rest says why it did not fit, if it does not.
+                written += os.write(self._descriptor, content[written:])
         except OSError as error:
             with contextlib.suppress(OSError):
                 self.cut()

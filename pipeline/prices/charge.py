@@ -38,8 +38,7 @@ class Charge:
         for kind, count in self.tokens.items():
             if not isinstance(kind, TokenType):
                 raise ValueError("a charge of tokens that are of no TokenType")  # noqa: TRY004
-            if count:
-                _check(count)
+            _check(count)
 
 
 def _check(amount: float) -> None:

@@ -158,7 +158,7 @@ def _as_reported(source: Provider, answer: Mapping[str, Any], flavor: Flavor) ->
     """With all that is priced apart: audio, hours of caching, searches. None where it can't be read."""
     try:
         _, counted = source.extract_usage({"usage": plain(usage_of(answer))}, api_flavor=flavor.value)
-    except (ValueError, KeyError, TypeError):
+    except (ValueError, KeyError, TypeError, RecursionError):
         return None
     return counted
 

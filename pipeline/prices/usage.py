@@ -100,7 +100,8 @@ def _is_model(value: object) -> bool:
 
 
 def _fields(model: Any) -> dict[str, Any]:  # noqa: ANN401
-    return {**model.__dict__, **(model.__pydantic_extra__ or {})}
+    """Whatever it was made by; a dataclass of pydantic's has nothing beside its own fields."""
+    return {**getattr(model, "__dict__", {}), **(getattr(model, "__pydantic_extra__", None) or {})}
 
 
 def plain(value: Any) -> Any:  # noqa: ANN401

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 from pydantic import BaseModel
+from pydantic.dataclasses import dataclass
 
 from pipeline.metrics import PriceSource
 from pipeline.prices import CEILING_USD_PER_CALL, Flavor, price_answer, price_chat_completion
@@ -65,6 +66,32 @@ def test_an_sdks_object_is_priced_as_its_json() -> None:
 
 def explode(*_: object, **__: object) -> object:
     raise RuntimeError
+
+
+@dataclass
+class NoModel:
+    """Pydantic's, and yet without what its models have beside their fields."""
+
+    cached_tokens: int = 0
+
+
+@pytest.mark.parametrize("details", [NoModel(), Details.__new__(Details), object(), [1], "text"])
+def test_strange_details_of_an_answer_count_as_none(details: object) -> None:
+    usage = {"prompt_tokens": 1_000, "completion_tokens": 100}
+    answer = {"model": "gpt-4o-mini", "usage": usage}
+    strange = answer | {"usage": usage | {"prompt_tokens_details": details, "cost_details": details}}
+    assert price_chat_completion(strange, provider="openai", model="m") == price_chat_completion(
+        answer, provider="openai", model="m"
+    )
+
+
+def test_a_usage_without_end_is_priced_by_what_is_counted() -> None:
+    usage = dict(MESSAGE["usage"])
+    usage["more"] = usage
+    endless = price_answer(
+        MESSAGE | {"usage": usage}, provider="anthropic", model="m", flavor=Flavor.ANTHROPIC
+    )
+    assert endless.source is PriceSource.TABLE
 
 
 @pytest.mark.parametrize("answer", [None, "text", [1], Sdk(explode), Sdk(lambda: 5), object()])

@@ -83,3 +83,12 @@ def test_full_disk_leaves_a_whole_journal_and_a_job_that_goes_on(
     journal, restored = reopened(path)
     assert list(restored.results) == ["one", "two"]  # it was written once there was room again
     assert journal.recall("another question") is None
+
+
+def test_line_that_is_written_piece_by_piece_is_whole(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    journal, write = opened(path), os.write
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "write", lambda descriptor, content: write(descriptor, content[:7]))
+        journal.record("question", "answer")
+    journal.close()
+    assert reopened(path)[0].recall("question") == "answer"
