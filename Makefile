@@ -53,6 +53,7 @@ bench: $(READY) ## the benchmarks, us and the peers side by side
 	-$(BIN)/python benchmarks/ledger.py
 	-$(BIN)/python benchmarks/probes.py
 	-$(BIN)/python benchmarks/jobs.py
+	-$(BIN)/python benchmarks/jobs_instructions.py
 	-$(BIN)/python benchmarks/scale.py
 	-$(BIN)/python benchmarks/http_load.py
 	-$(BIN)/python benchmarks/spool.py
