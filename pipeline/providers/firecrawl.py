@@ -53,10 +53,10 @@ class SearchResult:
 
 @dataclass(frozen=True, slots=True)
 class _Priced(Generic[T]):
-    """What an answer holds for the caller, and its body, which states the credits it used."""
+    """What an answer holds for the caller, and the credits that it states; None where it states none."""
 
     value: T
-    body: Mapping[str, Any]
+    credits_used: float | None
 
 
 class PageRefusedError(ProviderError):
@@ -82,7 +82,7 @@ class FireCrawl:
             max_retries=0,
         )
         bound_answers(self._client.async_http_client._client)  # noqa: SLF001
-        _remember_bodies(self._client.async_http_client)
+        _listen_to_credits(self._client.async_http_client)
 
     async def search(
         self, query: str, *, limit: int, fallback: Fallback[F]
@@ -135,10 +135,8 @@ class FireCrawl:
         answer = await answered(
             self.dependency,
             lambda: self.dependency.call(
-                lambda: _answered_with_body(send),
-                price=lambda priced: self._prices.of_credits(
-                    credits_stated(priced.body), operation=operation
-                ),
+                lambda: _answered_with_credits(send),
+                price=lambda priced: self._prices.of_credits(priced.credits_used, operation=operation),
                 fallback=fallback,
                 operation=operation,
                 max_usd=self._prices.of_credits(credits_at_most, operation=operation).usd,
@@ -149,9 +147,9 @@ class FireCrawl:
         return Answer(answer.value, answer.fallback, answer.error)
 
 
-async def _answered_with_body(send: Callable[[], Awaitable[T]]) -> _Priced[T]:
-    bodies: list[Mapping[str, Any]] = []
-    token = _bodies.set(bodies)
+async def _answered_with_credits(send: Callable[[], Awaitable[T]]) -> _Priced[T]:
+    stated: list[float | None] = []
+    token = _stated.set(stated)
     try:
         value = await _as_promised(send)
     except FirecrawlError as error:
@@ -169,8 +167,8 @@ async def _answered_with_body(send: Callable[[], Awaitable[T]]) -> _Priced[T]:
     except Exception as error:  # noqa: BLE001  (the SDK takes any answer for one of the right shape)
         raise ProviderError(NAME, f"the answer cannot be read ({type(error).__name__})") from None
     finally:
-        _bodies.reset(token)
-    return _Priced(value, bodies[-1] if bodies else {})
+        _stated.reset(token)
+    return _Priced(value, stated[-1] if stated else None)
 
 
 async def _as_promised(send: Callable[[], Awaitable[T]]) -> T:
@@ -181,19 +179,21 @@ async def _as_promised(send: Callable[[], Awaitable[T]]) -> T:
         raise ValueError(type(error).__name__) from None
 
 
-_bodies: ContextVar[list[Mapping[str, Any]] | None] = ContextVar("firecrawl_bodies", default=None)
+_stated: ContextVar[list[float | None] | None] = ContextVar("firecrawl_credits", default=None)
 
 
-def _remember_bodies(http_client: Any) -> None:  # noqa: ANN401
+def _listen_to_credits(http_client: Any) -> None:  # noqa: ANN401
     """The SDK leaves out of a search's result what it cost; so its HTTP layer is listened to."""
     post = http_client.post
 
     async def listened_to(*args: Any, **kwargs: Any) -> Any:  # noqa: ANN401
         response = await post(*args, **kwargs)
-        bodies = _bodies.get()
-        if bodies is not None and response.status_code == 200:
+        stated = _stated.get()
+        if stated is not None and response.status_code == 200:
             body = response.json()
-            bodies.append(body if isinstance(body, Mapping) else {})
+            stated.append(credits_stated(body) if isinstance(body, Mapping) else None)
+            # The SDK's turn: a long page need not be parsed again.
+            response.json = lambda: body
         return response
 
     http_client.post = listened_to

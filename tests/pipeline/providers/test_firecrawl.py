@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import httpx
 import pytest
 from aiohttp import web
 
@@ -84,6 +85,25 @@ async def test_only_the_beginning_of_a_page_is_kept() -> None:
     async with serving("/v2/scrape", reply) as url, providers_at(firecrawl=url) as providers:
         read = await firecrawl_of(providers).scrape("https://a.example", fallback=placeholder(""))
     assert len(read.value) == MAX_PAGE_CHARS
+
+
+async def test_a_page_is_parsed_once_though_the_sdk_and_its_price_both_read_it(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    parsed, parse = [], httpx.Response.json
+
+    def counted(response: httpx.Response) -> object:
+        parsed.append(response.url.path)
+        return parse(response)
+
+    monkeypatch.setattr(httpx.Response, "json", counted)
+    page = {"markdown": "# Page", "metadata": {"creditsUsed": 5}}
+    reply = Scripted(lambda: web.json_response({"success": True, "data": page}))
+    async with serving("/v2/scrape", reply) as url, providers_at(firecrawl=url) as providers:
+        with running_job() as account:
+            read = await firecrawl_of(providers).scrape("https://a.example", fallback=placeholder(""))
+    assert (read.value, parsed) == ("# Page", ["/v2/scrape"])
+    assert account.spent_usd == pytest.approx(5 * CEILING_USD_PER_CREDIT)
 
 
 @pytest.mark.parametrize(
